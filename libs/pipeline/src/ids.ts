@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+
+/** Namespace of letter ids (RFC 9562 §5.5). A constant of the contract: agencies compute letter ids with it to seal fields on their ingress topic. */
+export const POSTGANG_NAMESPACE = '6f1c3b52-5d0e-5c1b-9b0a-6a3d0f7f2c11';
+
+/** UUID version 5: the same name in the same namespace is the same id, everywhere and always. */
+export function uuidv5(namespace: string, name: string): string {
+  const hash = createHash('sha1')
+    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
+    .update(name, 'utf8')
+    .digest();
+  hash[6] = ((hash[6] as number) & 0x0f) | 0x50;
+  hash[8] = ((hash[8] as number) & 0x3f) | 0x80;
+  const hex = hash.toString('hex', 0, 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** The same reference of the same agency is the same letter. */
+export const letterIdOf = (sender: string, reference: string): string =>
+  uuidv5(POSTGANG_NAMESPACE, `${sender}/${reference}`);
+
+/** Receipts find their leg by it; it cannot be guessed from outside without the letter id. */
+export const conversationIdOf = (letterId: string, leg: number): string => uuidv5(letterId, String(leg));
+
+/** Instance identifier of a leg's SBD: the same at every attempt, so that the access point can refuse a second hand-over. */
+export const messageIdOf = (letterId: string, leg: number): string =>
+  uuidv5(conversationIdOf(letterId, leg), 'message');
+
+/** Id of the event that `stage` derives from `cause`: the same input gives the same ids, so that readers can drop repeats. */
+export const eventIdOf = (cause: string, stage: string, topic: string, ordinal: number): string =>
+  uuidv5(cause, `${stage}/${topic}/${ordinal}`);
+
+export const isUuid = (text: string): boolean =>
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text);
