@@ -1,0 +1,193 @@
+import { DependencyDown } from '@postgang/outside';
+import type { ServiceName } from '@postgang/pipeline';
+import { FloodGuard, type FloodLimits } from './flood-guard.js';
+import type { BatchingSender, OutgoingMessage } from './kafka/sender.js';
+import { eventMessage, failedMessage, refusalDraft, type RawRecord } from './outgoing.js';
+import { afterFailure } from './retry.js';
+import {
+  failed,
+  type Outcome,
+  type Received,
+  type StageHandler,
+  type StageOptions,
+  DEFAULT_MAX_BATCH,
+} from './stage.js';
+
+/**
+ * Gathers the records that several partitions (and retry tiers) deliver at the same time into one call of the stage, and acts on the
+ * outcomes. Life of a record:
+ *
+ *   submitted → handled → published (events, refusal, retry or dead letter) → committed by who submitted it
+ *
+ * `submit` resolves only when everything that came of the records is acknowledged by Kafka. It rejects with DependencyDown when nothing may
+ * be committed; the records are then delivered again.
+ */
+export interface Arrived {
+  readonly received: Received;
+  readonly raw: RawRecord;
+}
+
+/** Too large a share of dead letters and refusals: the consumer must stop and a person must look. */
+export class FloodStopped extends Error {
+  override readonly name = 'FloodStopped';
+}
+
+export interface StageReport {
+  readonly stage: string;
+  readonly records: number;
+  readonly durationMs: number;
+  readonly outcomes: Readonly<Record<Outcome['kind'] | 'dead-letter', number>>;
+}
+
+export interface GathererOptions {
+  readonly service: ServiceName;
+  readonly stage: string;
+  readonly handler: StageHandler;
+  readonly options: StageOptions;
+  readonly sender: BatchingSender;
+  /** Turns foreign errors (database, Redis) into the fates of libs/outside. */
+  readonly classify: (error: unknown) => unknown;
+  readonly flood?: FloodLimits;
+  readonly report: (report: StageReport) => void;
+}
+
+interface Submission {
+  readonly arrived: readonly Arrived[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Gatherer {
+  private waiting: Submission[] = [];
+  private running: Promise<void> | undefined;
+  private readonly guard: FloodGuard;
+  readonly maxBatch: number;
+
+  constructor(private readonly stage: GathererOptions) {
+    this.guard = new FloodGuard(stage.flood);
+    this.maxBatch = stage.options.maxBatch ?? DEFAULT_MAX_BATCH;
+  }
+
+  submit(arrived: readonly Arrived[]): Promise<void> {
+    if (arrived.length === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ arrived, resolve, reject });
+      this.running ??= this.run();
+    });
+  }
+
+  async idle(): Promise<void> {
+    while (this.running !== undefined) await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (this.waiting.length > 0) {
+      // partitions of one fetch arrive in the same turn of the loop; let them all join
+      await new Promise((resolve) => setImmediate(resolve));
+      const taken = this.take();
+      try {
+        await this.process(taken.flatMap((submission) => submission.arrived));
+        for (const submission of taken) submission.resolve();
+      } catch (error) {
+        for (const submission of taken) submission.reject(error);
+      }
+    }
+    this.running = undefined;
+  }
+
+  private take(): Submission[] {
+    let size = 0;
+    let count = 0;
+    for (const submission of this.waiting) {
+      if (count > 0 && size + submission.arrived.length > this.maxBatch) break;
+      size += submission.arrived.length;
+      count += 1;
+    }
+    return this.waiting.splice(0, count);
+  }
+
+  private async process(arrived: readonly Arrived[]): Promise<void> {
+    for (const wave of this.stage.options.severalPerLetter === true ? [arrived] : oncePerLetter(arrived)) {
+      const started = performance.now();
+      const outcomes = await this.outcomes(wave);
+      const messages = this.act(wave, outcomes);
+      await this.stage.sender.send(messages);
+      this.tell(wave, outcomes, performance.now() - started);
+    }
+  }
+
+  private async outcomes(wave: readonly Arrived[]): Promise<readonly Outcome[]> {
+    try {
+      const outcomes = await this.stage.handler(wave.map((entry) => entry.received));
+      if (outcomes.length === wave.length) return this.checked(outcomes);
+      throw new Error(`${this.stage.stage}: ${outcomes.length} outcomes for ${wave.length} records`);
+    } catch (error) {
+      const classified = this.stage.classify(error);
+      if (classified instanceof DependencyDown) throw classified;
+      if (wave.length === 1) return [failed(classified)];
+      // one bad record must not take the others with it
+      const singly: Outcome[] = [];
+      for (const entry of wave) singly.push(...(await this.outcomes([entry])));
+      return singly;
+    }
+  }
+
+  private checked(outcomes: readonly Outcome[]): readonly Outcome[] {
+    return outcomes.map((outcome) => {
+      if (outcome.kind !== 'failed') return outcome;
+      const error = this.stage.classify(outcome.error);
+      if (error instanceof DependencyDown) throw error;
+      return failed(error);
+    });
+  }
+
+  private act(wave: readonly Arrived[], outcomes: readonly Outcome[]): OutgoingMessage[] {
+    const messages: OutgoingMessage[] = [];
+    let unhappy = 0;
+    const now = Date.now();
+    outcomes.forEach((outcome, index) => {
+      const { received, raw } = wave[index] as Arrived;
+      if (outcome.kind === 'publish') {
+        outcome.events.forEach((event, ordinal) =>
+          messages.push(eventMessage(this.stage.service, received.id, ordinal, event, received.traceparent)),
+        );
+      } else if (outcome.kind === 'refuse') {
+        // a sender who hands in rubbish harms nobody else; refused letters and legs may be our own fault
+        if (outcome.refusal.about !== 'HAND_IN') unhappy += 1;
+        const refusal = refusalDraft(this.stage.service, outcome.refusal, new Date(now));
+        messages.push(eventMessage(this.stage.service, received.id, 0, refusal, received.traceparent));
+      } else if (outcome.kind === 'failed') {
+        const fate = afterFailure(received.attempt, outcome.error);
+        if (fate.to === 'dead-letter') unhappy += 1;
+        messages.push(failedMessage(this.stage.service, raw, outcome.error, fate, now));
+      }
+    });
+    if (!this.guard.admit(wave.length, unhappy, performance.now())) {
+      throw new FloodStopped(`${this.stage.stage}: too many dead letters or refusals, consumer stopped`);
+    }
+    return messages;
+  }
+
+  private tell(wave: readonly Arrived[], outcomes: readonly Outcome[], durationMs: number): void {
+    const counts = { publish: 0, refuse: 0, skip: 0, failed: 0, 'dead-letter': 0 };
+    outcomes.forEach((outcome, index) => {
+      const dead =
+        outcome.kind === 'failed' &&
+        afterFailure((wave[index] as Arrived).received.attempt, outcome.error).to === 'dead-letter';
+      counts[dead ? 'dead-letter' : outcome.kind] += 1;
+    });
+    this.stage.report({ stage: this.stage.stage, records: wave.length, durationMs, outcomes: counts });
+  }
+}
+
+/** Splits so that no part holds two records of one letter; order within the letter stays. */
+export function oncePerLetter(arrived: readonly Arrived[]): Arrived[][] {
+  const waves: Arrived[][] = [];
+  const seen = new Map<string, number>();
+  for (const entry of arrived) {
+    const wave = seen.get(entry.received.key) ?? 0;
+    seen.set(entry.received.key, wave + 1);
+    (waves[wave] ??= []).push(entry);
+  }
+  return waves;
+}

@@ -1,0 +1,411 @@
+import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
+import { DependencyDown } from '@postgang/outside';
+import {
+  attemptOf,
+  decode,
+  header,
+  retryTopic,
+  RETRY_TIERS,
+  topicName,
+  topicOf,
+  traceparentOf,
+  Undecodable,
+  type Headers,
+  type ServiceName,
+  type TopicName,
+  type TopicPattern,
+} from '@postgang/pipeline';
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Logger } from 'pino';
+import { lastValueFrom, type Observable } from 'rxjs';
+import type { FloodLimits } from '../flood-guard.js';
+import { FloodStopped, Gatherer, type Arrived, type StageReport } from '../gatherer.js';
+import { DUE_AT, failedMessage, ORIGIN_TOPIC, type RawRecord } from '../outgoing.js';
+import { afterFailure } from '../retry.js';
+import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
+import { kafkaConsumer, type FetchTuning } from './client.js';
+import type { BatchingSender } from './sender.js';
+
+/**
+ * The Nest transport: `eachBatch` of kafkajs, merged over partitions, with our own commits. Two consumers per service: one for its topics, one
+ * for its retry tiers, so that waiting never stalls fresh letters. A record's way through here:
+ *
+ *   fetched → decoded (else dead letter or retry) → gathered → handled → outcomes published → offset committed
+ *
+ * Nothing is committed before what came of it is acknowledged. When a dependency is down the partitions pause, nothing is committed, and
+ * after a growing wait the same records are delivered again: their work is the probe.
+ */
+export interface Positions {
+  /** Next offsets that the service's own database holds for the topic, by partition. A restored database is behind Kafka and is replayed. */
+  load(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>>;
+}
+
+export interface BatchServerOptions {
+  readonly service: ServiceName;
+  readonly kafka: Kafka;
+  readonly topicPrefix: string;
+  readonly sender: BatchingSender;
+  readonly log: Logger;
+  readonly fetch: FetchTuning;
+  /** What fills `<provider>` and `<orgnr>`; asked again at every (re)start of the consumers. */
+  readonly parameters: () => Promise<{ readonly provider?: readonly string[]; readonly orgnr?: readonly string[] }>;
+  readonly classify: (error: unknown) => unknown;
+  readonly report: (report: StageReport) => void;
+  readonly flood?: FloodLimits;
+  /** The process cannot go on: a consumer died for good. */
+  readonly onFatal: (error: unknown) => void;
+  readonly onDependency?: (dependency: string, up: boolean) => void;
+}
+
+const HEARTBEAT_MS = 3_000;
+const PAUSE_MS = [500, 1_000, 2_000, 5_000] as const;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const CONCURRENT_PARTITIONS = 128;
+
+export class KafkaBatchServer extends Server implements CustomTransportStrategy {
+  private readonly gatherers = new Map<TopicPattern, Gatherer>();
+  private consumers: { main: Consumer; retry: Consumer } | undefined;
+  private restarting: Promise<void> = Promise.resolve();
+  private closed = false;
+  private downFor = 0;
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly assigned = { main: false, retry: false };
+  private seeking: Promise<void> = Promise.resolve();
+  /** Set before listen() by services that keep their offsets with their state. */
+  positions: Positions | undefined;
+  stopped: Error | undefined;
+
+  constructor(private readonly options: BatchServerOptions) {
+    super();
+  }
+
+  listen(callback: (error?: unknown) => void): void {
+    this.buildGatherers();
+    this.start().then(
+      () => callback(),
+      (error: unknown) => callback(error),
+    );
+  }
+
+  /** True when both consumers have joined and nothing stopped them. */
+  get ready(): boolean {
+    return this.assigned.main && this.assigned.retry && this.stopped === undefined && !this.closed;
+  }
+
+  /** Subscribes anew, after an agency got a topic. Restarts one after the other if called again meanwhile. */
+  refresh(): Promise<void> {
+    this.restarting = this.restarting.then(async () => {
+      if (this.closed) return;
+      await this.stopConsumers();
+      await this.start();
+    });
+    return this.restarting;
+  }
+
+  /** Stops fetching, lets the batches in hand end and commit, flushes what is to be sent. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.restarting.catch(() => undefined);
+    await this.stopConsumers();
+    await this.options.sender.flush();
+  }
+
+  on(): never {
+    throw new Error('kafka batch server: no events to listen to; use the metrics');
+  }
+
+  unwrap<T>(): T {
+    return this.consumers as T;
+  }
+
+  private buildGatherers(): void {
+    for (const [pattern, handler] of this.messageHandlers) {
+      const stage = async (batch: readonly Received[]): Promise<readonly Outcome[]> => {
+        const result: unknown = await handler(batch, undefined);
+        return isObservable(result)
+          ? lastValueFrom(result as Observable<readonly Outcome[]>)
+          : (result as readonly Outcome[]);
+      };
+      const gatherer = new Gatherer({
+        service: this.options.service,
+        stage: pattern,
+        handler: stage,
+        options: (handler.extras?.['stage'] ?? {}) as StageOptions,
+        sender: this.options.sender,
+        classify: this.options.classify,
+        report: this.options.report,
+        ...(this.options.flood === undefined ? {} : { flood: this.options.flood }),
+      });
+      for (const topic of stagePatterns(pattern)) {
+        if (handler.next !== undefined || this.gatherers.has(topic))
+          throw new Error(`${this.options.service}: two stages for ${topic}`);
+        this.gatherers.set(topic, gatherer);
+      }
+    }
+  }
+
+  private async topics(): Promise<TopicName[]> {
+    const parameters = await this.options.parameters();
+    return [...this.gatherers.keys()].flatMap((pattern) => {
+      if (pattern.includes('<provider>'))
+        return (parameters.provider ?? []).map((provider) => topicName(pattern, provider));
+      if (pattern.includes('<orgnr>')) return (parameters.orgnr ?? []).map((orgnr) => topicName(pattern, orgnr));
+      return [topicName(pattern)];
+    });
+  }
+
+  private async start(): Promise<void> {
+    const { kafka, service, topicPrefix, fetch } = this.options;
+    const main = kafkaConsumer(kafka, `${topicPrefix}${service}`, fetch);
+    const retry = kafkaConsumer(kafka, `${topicPrefix}${service}.retry`, { minBytes: 1, maxWaitMs: 1_000 });
+    this.consumers = { main, retry };
+    const topics = await this.topics();
+    if (topics.length === 0) {
+      this.assigned.main = this.assigned.retry = true;
+      return;
+    }
+    await this.run(main, 'main', topics);
+    await this.run(
+      retry,
+      'retry',
+      RETRY_TIERS.map(({ tier }) => retryTopic(service, tier)),
+    );
+  }
+
+  private async run(consumer: Consumer, role: 'main' | 'retry', topics: readonly string[]): Promise<void> {
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      // a pause outlives a rebalance in kafkajs, also for partitions that left and come back
+      consumer.resume(consumer.paused());
+      this.assigned[role] = true;
+      if (role === 'main')
+        this.seeking = this.seekToOwnPositions(consumer, payload.memberAssignment as Record<string, number[]>);
+    });
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      this.assigned[role] = false;
+      this.options.log.error({ err: payload.error, restart: payload.restart, role }, 'consumer crashed');
+      if (!payload.restart) this.options.onFatal(payload.error);
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topics: topics.map((topic) => this.options.topicPrefix + topic), fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
+      eachBatch: (payload) => this.eachBatch(consumer, payload),
+    });
+  }
+
+  private async stopConsumers(): Promise<void> {
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
+    const consumers = this.consumers;
+    this.consumers = undefined;
+    if (consumers === undefined) return;
+    await Promise.all([consumers.main.disconnect(), consumers.retry.disconnect()]);
+    this.assigned.main = this.assigned.retry = false;
+  }
+
+  /** A throw out of eachBatch stops every partition, and a TypeError kills the consumer for good: so nothing but a lost membership leaves here. */
+  private async eachBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
+    await this.seeking;
+    if (!payload.isRunning() || payload.isStale()) return;
+    const beat = setInterval(() => payload.heartbeat().catch(() => undefined), HEARTBEAT_MS);
+    try {
+      await this.handleBatch(consumer, payload);
+      this.downFor = 0;
+    } catch (error) {
+      const classified = this.options.classify(error);
+      if (classified instanceof FloodStopped) return this.stop(payload, classified);
+      if (classified instanceof DependencyDown) return this.pause(payload, classified);
+      if (isRebalance(classified)) throw classified;
+      this.options.log.error({ err: classified }, 'unexpected error in the consumer; the batch is delivered again');
+      this.pause(payload, new DependencyDown('unknown', { cause: classified }));
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  private async handleBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
+    const topic = batch.topic.slice(this.options.topicPrefix.length);
+    const chunk = 500;
+    for (let from = 0; from < batch.messages.length; from += chunk) {
+      const { ready, dueIn } = dueNow(batch.messages.slice(from, from + chunk), Date.now());
+      if (ready.length > 0) {
+        await this.handle(topic, batch.partition, ready);
+        const last = (ready.at(-1) as KafkaMessage).offset;
+        if (!payload.isRunning() || payload.isStale()) return;
+        await consumer.commitOffsets([
+          { topic: batch.topic, partition: batch.partition, offset: (BigInt(last) + 1n).toString() },
+        ]);
+        payload.resolveOffset(last);
+      }
+      if (dueIn !== undefined) return this.resumeIn(payload.pause(), dueIn);
+      if (!payload.isRunning() || payload.isStale()) return;
+    }
+  }
+
+  private async handle(topic: string, partition: number, messages: readonly KafkaMessage[]): Promise<void> {
+    const byGatherer = new Map<Gatherer, Arrived[]>();
+    const undecodable: Promise<void>[] = [];
+    for (const message of messages) {
+      const raw: RawRecord = {
+        key: message.key?.toString() ?? '',
+        value: message.value,
+        headers: (message.headers ?? {}) as Headers,
+        topic,
+        partition,
+        offset: message.offset,
+      };
+      try {
+        const { gatherer, arrived } = this.arrive(raw);
+        const list = byGatherer.get(gatherer);
+        if (list === undefined) byGatherer.set(gatherer, [arrived]);
+        else list.push(arrived);
+      } catch (error) {
+        undecodable.push(this.setAside(raw, error));
+      }
+    }
+    await Promise.all([...undecodable, ...[...byGatherer].map(([gatherer, arrived]) => gatherer.submit(arrived))]);
+  }
+
+  private arrive(raw: RawRecord): { gatherer: Gatherer; arrived: Arrived } {
+    const origin = header(raw.headers, ORIGIN_TOPIC) ?? raw.topic;
+    const row = topicOf(origin);
+    const gatherer = row === undefined ? undefined : this.gatherers.get(row.topic.name);
+    if (row === undefined || gatherer === undefined)
+      throw new Undecodable(`${this.options.service} has no stage for this record's topic`);
+    if (raw.key === '' || raw.key.length > 200) throw new Undecodable(`${origin}: the record has no usable key`);
+    const event = decode(row.topic.subject, raw.value);
+    const received: Received = {
+      // outside writers may leave the id out; their records are then told apart by where they lie
+      id: header(raw.headers, 'ce_id') ?? `${origin}/${raw.partition}/${raw.offset}`,
+      key: raw.key,
+      event,
+      subject: row.topic.subject,
+      attempt: attemptOf(raw.headers),
+      traceparent: traceparentOf(raw.headers),
+      source: {
+        topic: origin as TopicName,
+        parameter: row.parameter,
+        partition: raw.partition,
+        offset: BigInt(raw.offset),
+        retried: origin !== raw.topic,
+      },
+    };
+    return { gatherer, arrived: { received, raw } };
+  }
+
+  private async setAside(raw: RawRecord, error: unknown): Promise<void> {
+    const fate = afterFailure(attemptOf(raw.headers), error);
+    this.options.log.warn(
+      { topic: raw.topic, partition: raw.partition, offset: raw.offset, err: error, fate },
+      'record set aside',
+    );
+    this.options.report({
+      stage: raw.topic,
+      records: 1,
+      durationMs: 0,
+      outcomes: { publish: 0, refuse: 0, skip: 0, failed: 0, 'dead-letter': 1 },
+    });
+    await this.options.sender.send([failedMessage(this.options.service, raw, error, fate, Date.now())]);
+  }
+
+  private pause(payload: EachBatchPayload, down: DependencyDown): void {
+    const wait = down.retryAfterMs ?? PAUSE_MS[Math.min(Math.floor(this.downFor / 8), PAUSE_MS.length - 1)] ?? 5_000;
+    this.downFor += 1;
+    this.options.onDependency?.(down.dependency, false);
+    this.options.log.warn(
+      {
+        dependency: down.dependency,
+        topic: payload.batch.topic,
+        partition: payload.batch.partition,
+        waitMs: wait,
+        cause: (down.cause as Error | undefined)?.message,
+      },
+      'dependency down; partition paused, nothing committed',
+    );
+    const resume = payload.pause();
+    this.resumeIn(() => {
+      this.options.onDependency?.(down.dependency, true);
+      resume();
+    }, wait);
+  }
+
+  private stop(payload: EachBatchPayload, reason: FloodStopped): void {
+    payload.pause();
+    if (this.stopped === undefined) {
+      this.stopped = reason;
+      this.options.log.fatal(
+        { err: reason },
+        'consumer stopped: a person must look before it goes on; a restart resumes it',
+      );
+    }
+  }
+
+  private resumeIn(resume: () => void, ms: number): void {
+    const timer = setTimeout(
+      () => {
+        this.timers.delete(timer);
+        resume();
+      },
+      Math.min(Math.max(ms, 1), MAX_TIMER_MS),
+    );
+    this.timers.add(timer);
+  }
+
+  private async seekToOwnPositions(consumer: Consumer, assignment: Record<string, number[]>): Promise<void> {
+    const positions = this.positions;
+    if (positions === undefined) return;
+    const groupId = `${this.options.topicPrefix}${this.options.service}`;
+    const admin = this.options.kafka.admin();
+    try {
+      await admin.connect();
+      for (const [topic, partitions] of Object.entries(assignment)) {
+        const own = await positions.load(topic.slice(this.options.topicPrefix.length), partitions);
+        const committed = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [];
+        const earliest = new Map(
+          (await admin.fetchTopicOffsets(topic)).map((entry) => [entry.partition, BigInt(entry.low)]),
+        );
+        for (const partition of partitions) {
+          const kafkaOffset = BigInt(committed.find((entry) => entry.partition === partition)?.offset ?? '-1');
+          const low = earliest.get(partition) ?? 0n;
+          const mine = own.get(partition) ?? low;
+          if (kafkaOffset > mine) {
+            this.options.log.warn(
+              { topic, partition, own: mine.toString(), committed: kafkaOffset.toString() },
+              'database is behind the committed offset; replaying',
+            );
+            consumer.seek({ topic, partition, offset: (mine > low ? mine : low).toString() });
+          }
+        }
+      }
+    } catch (error) {
+      this.options.log.error({ err: error }, 'own positions could not be read; starting over');
+      this.options.onFatal(error);
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+  }
+}
+
+/** Retry tiers: records become due in order, so the first that is not due ends the batch. */
+function dueNow(
+  messages: readonly KafkaMessage[],
+  nowMs: number,
+): { ready: readonly KafkaMessage[]; dueIn: number | undefined } {
+  for (let index = 0; index < messages.length; index++) {
+    const due = Number(header((messages[index] as KafkaMessage).headers as Headers, DUE_AT) ?? 0);
+    if (due > nowMs) return { ready: messages.slice(0, index), dueIn: due - nowMs };
+  }
+  return { ready: messages, dueIn: undefined };
+}
+
+const isObservable = (value: unknown): boolean =>
+  typeof (value as { subscribe?: unknown } | null)?.subscribe === 'function';
+
+/** The group moved on without us; kafkajs joins again when this is thrown. */
+const isRebalance = (error: unknown): boolean =>
+  ['REBALANCE_IN_PROGRESS', 'NOT_COORDINATOR_FOR_GROUP', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'].includes(
+    String((error as { type?: unknown } | null)?.type),
+  );

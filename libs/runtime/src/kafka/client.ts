@@ -1,0 +1,71 @@
+import {
+  CompressionTypes,
+  Kafka,
+  logLevel,
+  Partitioners,
+  type Consumer,
+  type Producer,
+  type KafkaConfig,
+} from 'kafkajs';
+import type { Logger } from 'pino';
+
+/** kafkajs is imported in this folder only, with the settings that its known faults ask for (README, "Traps"). */
+export interface KafkaSettings {
+  readonly brokers: readonly string[];
+  /** Put before every topic and group name; lets several systems or tests share a broker. */
+  readonly topicPrefix: string;
+  readonly ssl?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly sasl?: { readonly mechanism: 'scram-sha-512'; readonly username: string; readonly password: string };
+}
+
+export function kafkaClient(settings: KafkaSettings, clientId: string, log: Logger): Kafka {
+  const config: KafkaConfig = {
+    clientId,
+    brokers: [...settings.brokers],
+    connectionTimeout: 3_000,
+    requestTimeout: 30_000,
+    enforceRequestTimeout: true,
+    // retries are short here: an unreachable broker is DependencyDown for the stage, which pauses and comes back
+    retry: { initialRetryTime: 300, retries: 8, restartOnFailure: () => Promise.resolve(true) },
+    logLevel: logLevel.WARN,
+    logCreator: () => (entry) => {
+      const { message, error, groupId } = entry.log as { message: string; error?: string; groupId?: string };
+      log[entry.level === logLevel.ERROR ? 'warn' : 'debug']({ client: entry.namespace, groupId, error }, message);
+    },
+  };
+  if (settings.ssl !== undefined) config.ssl = { ...settings.ssl } as NonNullable<KafkaConfig['ssl']>;
+  if (settings.sasl !== undefined) config.sasl = settings.sasl;
+  return new Kafka(config);
+}
+
+/** `idempotent: false`: kafkajs' idempotent producer loses acknowledged records; readers drop repeats by event id instead. */
+export function kafkaProducer(kafka: Kafka): Producer {
+  return kafka.producer({
+    idempotent: false,
+    allowAutoTopicCreation: false,
+    createPartitioner: Partitioners.DefaultPartitioner,
+  });
+}
+
+export interface FetchTuning {
+  /** A fetch waits for so many bytes … */
+  readonly minBytes: number;
+  /** … but at most so long (milliseconds). */
+  readonly maxWaitMs: number;
+}
+
+export function kafkaConsumer(kafka: Kafka, groupId: string, tuning: FetchTuning): Consumer {
+  return kafka.consumer({
+    groupId,
+    sessionTimeout: 30_000,
+    heartbeatInterval: 3_000,
+    rebalanceTimeout: 60_000,
+    minBytes: tuning.minBytes,
+    maxWaitTimeInMs: tuning.maxWaitMs,
+    maxBytesPerPartition: 1_048_576,
+    maxBytes: 10_485_760,
+    allowAutoTopicCreation: false,
+  });
+}
+
+export const NO_COMPRESSION = CompressionTypes.None;

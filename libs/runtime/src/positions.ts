@@ -1,0 +1,51 @@
+import type { DataSource } from 'typeorm';
+import type { Manager } from './database.js';
+import type { Positions } from './kafka/batch-server.js';
+import type { Received } from './stage.js';
+
+/** DDL of the table; each state-owning service creates it in its own schema by a migration. */
+export const CONSUMED_OFFSET_TABLE = `
+  CREATE TABLE consumed_offset (
+    topic text NOT NULL,
+    partition int NOT NULL,
+    next_offset bigint NOT NULL,
+    PRIMARY KEY (topic, partition)
+  )`;
+
+/** Offsets kept with the state, so that a database restored from a backup is replayed from where it stands. */
+export class ConsumedOffsets implements Positions {
+  constructor(private readonly source: DataSource) {}
+
+  async load(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>> {
+    const rows: { partition: number; next_offset: string }[] = await this.source.query(
+      'SELECT partition, next_offset FROM consumed_offset WHERE topic = $1 AND partition = ANY($2)',
+      [topic, partitions],
+    );
+    return new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]));
+  }
+
+  /** To be called in the transaction that writes the batch's state. Records from retry tiers say nothing about their first topic's offset. */
+  static async save(manager: Manager, batch: readonly Received[]): Promise<void> {
+    const positions = nextOffsets(batch);
+    if (positions.length === 0) return;
+    await manager.query(
+      `INSERT INTO consumed_offset (topic, partition, next_offset)
+       SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[])
+       ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset`,
+      [positions.map((p) => p.topic), positions.map((p) => p.partition), positions.map((p) => p.next.toString())],
+    );
+  }
+}
+
+export function nextOffsets(batch: readonly Received[]): { topic: string; partition: number; next: bigint }[] {
+  const highest = new Map<string, { topic: string; partition: number; next: bigint }>();
+  for (const { source } of batch) {
+    if (source.retried) continue;
+    const key = `${source.topic}/${source.partition}`;
+    const next = source.offset + 1n;
+    const known = highest.get(key);
+    if (known === undefined || known.next < next)
+      highest.set(key, { topic: source.topic, partition: source.partition, next });
+  }
+  return [...highest.values()];
+}

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+/** Settings every service has. A value named `X` may also come from a file named by `X_FILE` (mounted secrets). */
+export const runtimeConfig = z.object({
+  POSTGANG_ENVIRONMENT: z
+    .enum(['test', 'production'])
+    .describe('test accepts synthetic national ids and the sandbox; production refuses them'),
+  KAFKA_BROKERS: z
+    .string()
+    .transform((text) => text.split(',').map((broker) => broker.trim()))
+    .describe('host:port, comma separated'),
+  KAFKA_SSL_CA: z
+    .string()
+    .optional()
+    .describe('PEM of the authority the brokers are checked against; its presence turns TLS on'),
+  KAFKA_USERNAME: z.string().optional().describe('SCRAM-SHA-512 user'),
+  KAFKA_PASSWORD: z.string().optional().describe('SCRAM-SHA-512 password'),
+  TOPIC_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9.-]*$/)
+    .default('')
+    .describe('put before topic and group names, to share a broker'),
+  FETCH_MIN_BYTES: z.coerce.number().int().min(1).default(1).describe('a fetch waits for so many bytes'),
+  FETCH_MAX_WAIT_MS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(5_000)
+    .default(50)
+    .describe('but at most so long (milliseconds)'),
+  POSTGRES_URL: z
+    .string()
+    .optional()
+    .describe("PostgreSQL, with the service's own role; needed by services that keep state"),
+  POSTGRES_POOL: z.coerce.number().int().min(1).max(100).default(8).describe('connections to PostgreSQL'),
+  REDIS_URL: z.string().optional().describe('Redis; holds only what may be lost'),
+  KEY_RING: z.string().optional().describe("JSON of the scopes' keys (libs/outside, KeyRing)"),
+  MANAGEMENT_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(0)
+    .describe('/livez /readyz /metrics; 0 = a free port'),
+  MANAGEMENT_HOST: z.string().default('127.0.0.1').describe('address the management port is bound to'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('pino level'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional().describe('where traces are sent; none = not sent'),
+  TRACE_SAMPLE_SHARE: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe('share of letters whose trace is recorded'),
+  CLOCK_START: z.iso.datetime({ offset: true }).optional().describe('start of business time; refused in production'),
+  CLOCK_RATE: z.coerce.number().positive().optional().describe('speed of business time; refused in production'),
+});
+export type RuntimeConfig = z.infer<typeof runtimeConfig>;
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Every mistake at once, by name, never with the value: values may be secrets. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export function parseConfig<T>(service: string, schema: z.ZodType<T>, environment: Environment): T {
+  const parsed = schema.safeParse(withFiles(schema, environment));
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(all)'}: ${issue.message}`);
+    throw new ConfigError(`${service}: the configuration is wrong\n${lines.join('\n')}`);
+  }
+  const clock = parsed.data as { POSTGANG_ENVIRONMENT?: string; CLOCK_START?: string; CLOCK_RATE?: number };
+  if (
+    clock.POSTGANG_ENVIRONMENT === 'production' &&
+    (clock.CLOCK_START !== undefined || clock.CLOCK_RATE !== undefined)
+  ) {
+    throw new ConfigError(`${service}: CLOCK_START and CLOCK_RATE are for test environments only`);
+  }
+  return parsed.data;
+}
+
+export function configKeys(schema: z.ZodType): string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape as Record<string, unknown>) : [];
+}
+
+function withFiles(schema: z.ZodType, environment: Environment): Record<string, string | undefined> {
+  const values: Record<string, string | undefined> = {};
+  for (const key of configKeys(schema)) {
+    const file = environment[`${key}_FILE`];
+    const value = environment[key];
+    if (value !== undefined && value !== '') values[key] = value;
+    else if (file !== undefined) values[key] = readSecret(key, file);
+  }
+  return values;
+}
+
+function readSecret(key: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError(`${key}_FILE cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+  }
+}

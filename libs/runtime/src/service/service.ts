@@ -1,0 +1,278 @@
+import 'reflect-metadata';
+import {
+  Global,
+  Module,
+  type DynamicModule,
+  type INestApplication,
+  type INestMicroservice,
+  type Type,
+} from '@nestjs/common';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
+import { Catch, type RpcExceptionFilter } from '@nestjs/common';
+import { clockFrom, KeyRing, type Clock } from '@postgang/outside';
+import type { ServiceName } from '@postgang/pipeline';
+import { Redis } from 'ioredis';
+import type { Kafka, Producer } from 'kafkajs';
+import type { Logger } from 'pino';
+import { throwError, type Observable } from 'rxjs';
+import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
+import type { z } from 'zod';
+import { classifyDatabaseError, openDatabase } from '../database.js';
+import type { FloodLimits } from '../flood-guard.js';
+import { KafkaBatchServer } from '../kafka/batch-server.js';
+import { kafkaClient, kafkaProducer, type KafkaSettings } from '../kafka/client.js';
+import { BatchingSender } from '../kafka/sender.js';
+import { ConsumedOffsets } from '../positions.js';
+import { Publisher } from '../publisher.js';
+import { parseConfig, type Environment, type RuntimeConfig } from './config.js';
+import { createLogger, NestLogger } from './logging.js';
+import { startManagement } from './management.js';
+import { serviceMetrics, startTelemetry, type ServiceMetrics } from './telemetry.js';
+
+/** What a service exports: the runtime does the rest. */
+export interface Service<C extends RuntimeConfig = RuntimeConfig> {
+  readonly name: ServiceName;
+  readonly config: z.ZodType<C>;
+  /** Nest wiring: providers and controllers of this service. */
+  readonly module: (config: C) => DynamicModule;
+  /** State in PostgreSQL, in the schema `name` with underscores. */
+  readonly database?: {
+    readonly entities: readonly EntityTarget<ObjectLiteral>[];
+    readonly migrations: readonly (new () => MigrationInterface)[];
+  };
+  /** Fills `<provider>` and `<orgnr>` in the topics it reads. */
+  readonly topicParameters?: (
+    runtime: Runtime,
+    config: C,
+  ) => Promise<{ provider?: readonly string[]; orgnr?: readonly string[] }>;
+  /** A public HTTP side; its Nest application is made and opened by the service itself. */
+  readonly http?: {
+    readonly create: (module: DynamicModule, config: C, logger: NestLogger) => Promise<INestApplication>;
+    readonly listen: (app: INestApplication, config: C) => Promise<string>;
+  };
+  readonly flood?: FloodLimits;
+}
+
+/** What every provider of a service may inject: `constructor(@Inject(RUNTIME) runtime: Runtime)`. */
+export interface Runtime {
+  readonly service: ServiceName;
+  readonly log: Logger;
+  readonly publisher: Publisher;
+  readonly kafka: Kafka;
+  readonly kafkaSettings: KafkaSettings;
+  readonly keys: KeyRing;
+  readonly clock: Clock;
+  readonly metrics: ServiceMetrics;
+  readonly database: DataSource;
+  readonly redis: Redis | undefined;
+  /** Subscribes anew after the set of agencies or providers changed. */
+  readonly refreshTopics: () => Promise<void>;
+}
+
+export const RUNTIME = Symbol('runtime');
+export const CONFIG = Symbol('config');
+
+export interface RunningService {
+  readonly name: ServiceName;
+  readonly managementUrl: string;
+  /** Base URL of the public side, if there is one. */
+  readonly url: string | undefined;
+  ready(): boolean;
+  stop(): Promise<void>;
+}
+
+/** Nest would replace an error by "Internal server error"; the runtime needs the error itself to decide its fate. */
+@Catch()
+class PassThrough implements RpcExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
+  }
+}
+
+@Global()
+@Module({})
+class RuntimeModule {}
+
+export async function startService<C extends RuntimeConfig>(
+  service: Service<C>,
+  environment: Environment,
+  onFatal?: (error: unknown) => void,
+): Promise<RunningService> {
+  const config = parseConfig(service.name, service.config, environment);
+  const log = createLogger(service.name, config.LOG_LEVEL);
+  const closing: (() => Promise<unknown>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of closing.splice(0).reverse())
+      await close().catch((error: unknown) => log.warn({ err: error }, 'shutdown step failed'));
+  };
+  try {
+    return await start(service, config, log, closing, stop, onFatal ?? fatalExit(log));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start<C extends RuntimeConfig>(
+  service: Service<C>,
+  config: C,
+  log: Logger,
+  closing: (() => Promise<unknown>)[],
+  stop: () => Promise<void>,
+  onFatal: (error: unknown) => void,
+): Promise<RunningService> {
+  let dead: unknown;
+  let stopping = false;
+  const fatal = (error: unknown): void => {
+    dead = error;
+    onFatal(error);
+  };
+  const telemetry = startTelemetry({
+    otlpEndpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    sampleShare: config.TRACE_SAMPLE_SHARE,
+  });
+  closing.push(() => telemetry.stop());
+  const metrics = serviceMetrics(service.name);
+  const kafkaSettings = settingsOf(config);
+  const kafka = kafkaClient(kafkaSettings, service.name, log);
+  const producer: Producer = kafkaProducer(kafka);
+  await producer.connect();
+  closing.push(() => producer.disconnect());
+  const sender = new BatchingSender(producer, kafkaSettings.topicPrefix, (records) => metrics.produceRequest(records));
+  closing.push(() => sender.flush());
+  const database = service.database === undefined ? undefined : await database_(service, config, metrics);
+  if (database !== undefined) closing.push(() => database.destroy());
+  const redis = config.REDIS_URL === undefined ? undefined : openRedis(config.REDIS_URL, log);
+  if (redis !== undefined) closing.push(() => Promise.resolve(redis.disconnect()));
+  let server: KafkaBatchServer | undefined;
+  const runtime: Runtime = {
+    service: service.name,
+    log,
+    publisher: new Publisher(service.name, sender),
+    kafka,
+    kafkaSettings,
+    keys: config.KEY_RING === undefined ? new KeyRing(new Map()) : KeyRing.parse(config.KEY_RING),
+    clock: clockFrom({ start: config.CLOCK_START, rate: config.CLOCK_RATE }),
+    metrics,
+    get database(): DataSource {
+      if (database === undefined) throw new Error(`${service.name} keeps no state`);
+      return database;
+    },
+    redis,
+    refreshTopics: async () => server?.refresh(),
+  };
+  server = new KafkaBatchServer({
+    service: service.name,
+    kafka,
+    topicPrefix: kafkaSettings.topicPrefix,
+    sender,
+    log,
+    fetch: { minBytes: config.FETCH_MIN_BYTES, maxWaitMs: config.FETCH_MAX_WAIT_MS },
+    parameters: () => service.topicParameters?.(runtime, config) ?? Promise.resolve({}),
+    classify: classifyDatabaseError,
+    report: (report) => metrics.stage(report),
+    ...(service.flood === undefined ? {} : { flood: service.flood }),
+    onFatal: fatal,
+    onDependency: (name, up) => metrics.dependency(name, up),
+  });
+  if (database !== undefined) server.positions = new ConsumedOffsets(database);
+  const batchServer = server;
+  const management = await startManagement(
+    { host: config.MANAGEMENT_HOST, port: config.MANAGEMENT_PORT },
+    { live: () => dead === undefined, ready: () => ({ consumers: batchServer.ready, running: !stopping }) },
+    telemetry,
+  );
+  closing.push(() => management.stop());
+  const root: DynamicModule = {
+    module: RuntimeModule,
+    global: true,
+    imports: [service.module(config)],
+    providers: [
+      { provide: RUNTIME, useValue: runtime },
+      { provide: CONFIG, useValue: config },
+      { provide: APP_FILTER, useClass: PassThrough as Type<unknown> },
+    ],
+    exports: [RUNTIME, CONFIG],
+  };
+  const logger = new NestLogger(log);
+  let url: string | undefined;
+  let app: INestApplication | INestMicroservice;
+  if (service.http === undefined) {
+    app = await NestFactory.createMicroservice(root, { strategy: batchServer, logger, abortOnError: false });
+    closing.push(() => app.close());
+    await (app as INestMicroservice).listen();
+  } else {
+    app = await service.http.create(root, config, logger);
+    closing.push(() => app.close());
+    (app as INestApplication).connectMicroservice({ strategy: batchServer });
+    await (app as INestApplication).startAllMicroservices();
+    url = await service.http.listen(app as INestApplication, config);
+  }
+  log.info({ managementPort: management.port, url }, 'started');
+  return {
+    name: service.name,
+    managementUrl: `http://${config.MANAGEMENT_HOST}:${management.port}`,
+    url,
+    ready: () => batchServer.ready && !stopping,
+    stop: async () => {
+      stopping = true;
+      await stop();
+      log.info('stopped');
+    },
+  };
+}
+
+function database_<C extends RuntimeConfig>(
+  service: Service<C>,
+  config: C,
+  metrics: ServiceMetrics,
+): Promise<DataSource> {
+  if (config.POSTGRES_URL === undefined) throw new Error(`${service.name}: POSTGRES_URL is not set`);
+  const { entities, migrations } = service.database as NonNullable<Service<C>['database']>;
+  return openDatabase({
+    url: config.POSTGRES_URL,
+    schema: service.name.replaceAll('-', '_'),
+    pool: config.POSTGRES_POOL,
+    entities,
+    migrations,
+    onStatement: () => metrics.sqlStatement(),
+  });
+}
+
+/** Redis may be away at any time: commands fail at once instead of queueing, and nobody waits for it at start. */
+function openRedis(url: string, log: Logger): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    connectTimeout: 2_000,
+    commandTimeout: 1_000,
+    retryStrategy: (times) => Math.min(times * 200, 5_000),
+  });
+  redis.on('error', (error: Error) => log.debug({ err: error }, 'redis'));
+  return redis;
+}
+
+function settingsOf(config: RuntimeConfig): KafkaSettings {
+  return {
+    brokers: config.KAFKA_BROKERS,
+    topicPrefix: config.TOPIC_PREFIX,
+    ...(config.KAFKA_SSL_CA === undefined ? {} : { ssl: { ca: config.KAFKA_SSL_CA } }),
+    ...(config.KAFKA_USERNAME === undefined
+      ? {}
+      : {
+          sasl: {
+            mechanism: 'scram-sha-512' as const,
+            username: config.KAFKA_USERNAME,
+            password: config.KAFKA_PASSWORD ?? '',
+          },
+        }),
+  };
+}
+
+function fatalExit(log: Logger): (error: unknown) => void {
+  return (error) => {
+    log.fatal({ err: error }, 'the process cannot go on');
+    process.exitCode = 1;
+    setImmediate(() => process.exit(1));
+  };
+}
