@@ -1,0 +1,4 @@
+export { freePorts } from './ports.mjs';
+export { startServers } from './servers.mjs';
+export { spawnSupervised, untilReady } from './supervised.mjs';
+export { MissingTool } from './tools.mjs';
