@@ -1,0 +1,37 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { advance, join, LEG_STATES, letterStatus, NEXT, type LegState } from './letter-status.js';
+
+describe('the states of a leg', () => {
+  it('can all be reached from Routed by the table', () => {
+    const reached = new Set<LegState>(['Routed']);
+    for (const state of reached) for (const next of NEXT[state]) reached.add(next);
+    expect([...reached].sort()).toEqual([...LEG_STATES].sort());
+  });
+
+  it('every transition of the table moves forward', () => {
+    for (const [from, targets] of Object.entries(NEXT))
+      for (const to of targets) expect(advance(from as LegState, to)).toEqual({ state: to, how: 'moved' });
+  });
+
+  it('come out the same whatever the order and repetition of the facts', () => {
+    const facts = fc.array(fc.constantFrom(...LEG_STATES), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(facts, fc.func(fc.nat()), (list, key) => {
+        const shuffled = [...list, ...list].sort((a, b) => key(a) - key(b));
+        expect(shuffled.reduce(join)).toBe(list.reduce(join));
+      }),
+    );
+  });
+
+  it('take a receipt that overtakes the hand-over', () => {
+    expect(advance('Sealed', 'Delivered')).toEqual({ state: 'Delivered', how: 'moved' });
+    expect(advance('Delivered', 'HandedOver')).toEqual({ state: 'Delivered', how: 'stale' });
+  });
+
+  it('give the letter its status', () => {
+    expect(letterStatus(undefined, false)).toBe('ACCEPTED');
+    expect(letterStatus(undefined, true)).toBe('REFUSED');
+    expect(letterStatus('Posted', false)).toBe('POSTED');
+  });
+});
