@@ -1,0 +1,107 @@
+import { sign, verify, X509Certificate } from 'node:crypto';
+import { organisationNumberOf, verifyChain, type SigningIdentity } from './certificates.js';
+import { PackageError } from './errors.js';
+import { checkSbd, type DpiType, type Sbd } from './sbd.js';
+
+/** The signed business message: compact JWS (RFC 7515), RS256, the signer's certificate in `x5c`. */
+const MAX_BYTES = 256 * 1024;
+
+const headers = new WeakMap<SigningIdentity, string>();
+
+export function signSbd(sbd: Sbd, signer: SigningIdentity): Promise<string> {
+  let header = headers.get(signer);
+  if (header === undefined) {
+    header = Buffer.from(
+      JSON.stringify({ alg: 'RS256', x5c: [(signer.certificates[0] as X509Certificate).raw.toString('base64')] }),
+    ).toString('base64url');
+    headers.set(signer, header);
+  }
+  const input = `${header}.${Buffer.from(JSON.stringify(sbd)).toString('base64url')}`;
+  return new Promise((resolve, reject) => {
+    sign('sha256', Buffer.from(input), signer.key, (error, value) =>
+      error === null ? resolve(`${input}.${value.toString('base64url')}`) : reject(error),
+    );
+  });
+}
+
+interface Parts {
+  readonly signed: string;
+  readonly header: { readonly alg?: unknown; readonly x5c?: unknown };
+  readonly payload: unknown;
+  readonly signature: Buffer;
+}
+
+function split(jws: string): Parts {
+  if (jws.length > MAX_BYTES) throw new PackageError('too-large', 'JWS');
+  const parts = jws.split('.');
+  if (parts.length !== 3 || !parts.every((part) => /^[\w-]+$/.test(part)))
+    throw new PackageError('not-a-package', 'not a compact JWS');
+  const [header, payload, signature] = parts as [string, string, string];
+  return {
+    signed: `${header}.${payload}`,
+    header: json(header) as Parts['header'],
+    payload: json(payload),
+    signature: Buffer.from(signature, 'base64url'),
+  };
+}
+
+function json(part: string): unknown {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // said below, without quoting the content
+  }
+  throw new PackageError('not-a-package', 'JWS part is not a JSON object');
+}
+
+/** What the message says of itself; nothing is verified. Throws PackageError. */
+export function readSbd(jws: string): { sbd: Sbd; type: DpiType } {
+  return checkSbd(split(jws).payload);
+}
+
+export interface VerifiedSbd {
+  readonly sbd: Sbd;
+  readonly type: DpiType;
+  readonly certificate: X509Certificate;
+  readonly chain: readonly X509Certificate[];
+  /** Organisation number in the signer's certificate. */
+  readonly organisation: string;
+}
+
+const leaves = new Map<string, X509Certificate>();
+const MAX_CACHED_LEAVES = 500;
+
+/** Signature, chain to a trusted root valid when the message was made, schema. Whether this signer may say this is the caller's question. */
+export function verifySbd(jws: string, options: { trust: readonly X509Certificate[]; at?: Date }): VerifiedSbd {
+  const { signed, header, payload, signature } = split(jws);
+  if (header.alg !== 'RS256') throw new PackageError('unsupported-algorithm', 'JWS alg');
+  const encoded: unknown = Array.isArray(header.x5c) ? header.x5c[0] : undefined;
+  if (typeof encoded !== 'string') throw new PackageError('key-info-missing', 'x5c');
+  const certificate = leafOf(encoded);
+  if (certificate.publicKey.asymmetricKeyType !== 'rsa') throw new PackageError('unsupported-algorithm', 'key type');
+  if (!verify('sha256', Buffer.from(signed), certificate.publicKey, signature))
+    throw new PackageError('signature-invalid');
+  const { sbd, type } = checkSbd(payload);
+  const at =
+    options.at ??
+    new Date(sbd.standardBusinessDocument.standardBusinessDocumentHeader.documentIdentification.creationDateAndTime);
+  const chain = verifyChain(certificate, options.trust, options.trust, at);
+  const organisation = organisationNumberOf(certificate);
+  if (organisation === undefined) throw new PackageError('certificate-untrusted', 'no organisation number');
+  return { sbd, type, certificate, chain, organisation };
+}
+
+/** Parsing a certificate costs more than verifying with it; a provider signs thousands of receipts with one. */
+function leafOf(encoded: string): X509Certificate {
+  const known = leaves.get(encoded);
+  if (known !== undefined) return known;
+  try {
+    const certificate = new X509Certificate(Buffer.from(encoded, 'base64'));
+    if (leaves.size >= MAX_CACHED_LEAVES) leaves.clear();
+    leaves.set(encoded, certificate);
+    return certificate;
+  } catch (error) {
+    throw new PackageError('key-info-missing', 'x5c', error);
+  }
+}

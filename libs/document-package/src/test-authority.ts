@@ -1,0 +1,114 @@
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+import { KeyObject, webcrypto, X509Certificate } from 'node:crypto';
+import type { SigningIdentity } from './certificates.js';
+
+/**
+ * A certificate authority for tests and the sandbox: root, intermediate, and virksomhetssertifikater with the organisation number in 2.5.4.97 as SEID 2
+ * has it. Its policy OID is a test one; nothing in production trusts it.
+ */
+const ALGORITHM = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', publicExponent: new Uint8Array([1, 0, 1]) };
+const TEST_POLICY = '2.16.578.1.26.1.3.2';
+const DAY_MS = 86_400_000;
+
+interface Issuer {
+  readonly keys: CryptoKeyPair;
+  readonly certificate: x509.X509Certificate;
+}
+
+export interface IssueOptions {
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+  readonly bits?: number;
+  /** Names the unit in the subject, where one organisation has several certificates. */
+  readonly unit?: string;
+}
+
+export class TestAuthority {
+  private serial = 1;
+
+  private constructor(
+    private readonly root: Issuer,
+    private readonly intermediate: Issuer,
+  ) {}
+
+  static async create(name = 'Postgang Test'): Promise<TestAuthority> {
+    const rootKeys = await newKeys(2048);
+    const root = await authority(`CN=${name} Root CA, O=${name}, C=NO`, rootKeys, undefined, 1);
+    const keys = await newKeys(2048);
+    const certificate = await authority(
+      `CN=${name} CA, 2.5.4.97=NTRNO-999999999, O=${name}, C=NO`,
+      keys,
+      { keys: rootKeys, certificate: root },
+      2,
+    );
+    return new TestAuthority({ keys: rootKeys, certificate: root }, { keys, certificate });
+  }
+
+  /** What a verifier must trust. */
+  get trust(): readonly X509Certificate[] {
+    return [nodeCertificate(this.root.certificate), nodeCertificate(this.intermediate.certificate)];
+  }
+
+  async issue(organisation: string, name: string, options: IssueOptions = {}): Promise<SigningIdentity> {
+    const keys = await newKeys(options.bits ?? 2048);
+    const unit = options.unit === undefined ? '' : `OU=${options.unit}, `;
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: (1_000 + this.serial++).toString(16).padStart(8, '0'),
+      subject: `CN=${name}, ${unit}2.5.4.97=NTRNO-${organisation}, O=${name}, C=NO`,
+      issuer: this.intermediate.certificate.subject,
+      notBefore: options.notBefore ?? new Date(Date.now() - DAY_MS),
+      notAfter: options.notAfter ?? new Date(Date.now() + 365 * DAY_MS),
+      signingAlgorithm: ALGORITHM,
+      publicKey: keys.publicKey,
+      signingKey: this.intermediate.keys.privateKey,
+      extensions: [
+        new x509.BasicConstraintsExtension(false),
+        new x509.KeyUsagesExtension(
+          x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment | x509.KeyUsageFlags.nonRepudiation,
+          true,
+        ),
+        new x509.CertificatePolicyExtension([TEST_POLICY]),
+        await x509.AuthorityKeyIdentifierExtension.create(this.intermediate.keys.publicKey),
+      ],
+    });
+    return {
+      key: KeyObject.from(keys.privateKey as webcrypto.CryptoKey),
+      certificates: [nodeCertificate(certificate), ...[...this.trust].reverse()],
+    };
+  }
+}
+
+function newKeys(bits: number): Promise<CryptoKeyPair> {
+  return webcrypto.subtle.generateKey({ ...ALGORITHM, modulusLength: bits }, true, [
+    'sign',
+    'verify',
+  ]) as Promise<CryptoKeyPair>;
+}
+
+function authority(
+  subject: string,
+  keys: CryptoKeyPair,
+  issuer: Issuer | undefined,
+  serial: number,
+): Promise<x509.X509Certificate> {
+  const extensions = [
+    new x509.BasicConstraintsExtension(true, issuer === undefined ? 1 : 0, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+  ];
+  return x509.X509CertificateGenerator.create({
+    serialNumber: serial.toString(16).padStart(2, '0'),
+    subject,
+    issuer: issuer?.certificate.subject ?? subject,
+    notBefore: new Date(Date.now() - 2 * DAY_MS),
+    notAfter: new Date(Date.now() + 3650 * DAY_MS),
+    signingAlgorithm: ALGORITHM,
+    publicKey: keys.publicKey,
+    signingKey: issuer?.keys.privateKey ?? keys.privateKey,
+    extensions,
+  });
+}
+
+const nodeCertificate = (certificate: x509.X509Certificate): X509Certificate =>
+  new X509Certificate(Buffer.from(certificate.rawData));
+type CryptoKeyPair = webcrypto.CryptoKeyPair;
