@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
-import { KeyObject, webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, KeyObject, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import type { SigningIdentity } from './certificates.js';
 
 /**
@@ -25,8 +25,6 @@ export interface IssueOptions {
 }
 
 export class TestAuthority {
-  private serial = 1;
-
   private constructor(
     private readonly root: Issuer,
     private readonly intermediate: Issuer,
@@ -45,6 +43,24 @@ export class TestAuthority {
     return new TestAuthority({ keys: rootKeys, certificate: root }, { keys, certificate });
   }
 
+  /** Takes up an authority that `toPem` wrote, so that certificates issued before a restart and after it share a root. */
+  static async fromPem(pem: string): Promise<TestAuthority> {
+    const blocks = pem.match(/-----BEGIN [A-Z ]+-----[^-]+-----END [A-Z ]+-----/g) ?? [];
+    if (blocks.length !== 4) throw new Error('not a test authority: two keys with a certificate each');
+    const [rootKey, root, key, certificate] = blocks as [string, string, string, string];
+    return new TestAuthority(await issuerFrom(rootKey, root), await issuerFrom(key, certificate));
+  }
+
+  /** Private keys and certificates, root first. */
+  toPem(): string {
+    return [this.root, this.intermediate]
+      .map(({ keys, certificate }) => {
+        const key = KeyObject.from(keys.privateKey);
+        return `${String(key.export({ type: 'pkcs8', format: 'pem' }))}${certificate.toString('pem')}\n`;
+      })
+      .join('');
+  }
+
   /** What a verifier must trust. */
   get trust(): readonly X509Certificate[] {
     return [nodeCertificate(this.root.certificate), nodeCertificate(this.intermediate.certificate)];
@@ -54,7 +70,8 @@ export class TestAuthority {
     const keys = await newKeys(options.bits ?? 2048);
     const unit = options.unit === undefined ? '' : `OU=${options.unit}, `;
     const certificate = await x509.X509CertificateGenerator.create({
-      serialNumber: (1_000 + this.serial++).toString(16).padStart(8, '0'),
+      // a counter would begin anew after a restart, and CMS names its recipient by issuer and serial number
+      serialNumber: `4${randomBytes(8).toString('hex').slice(1)}`,
       subject: `CN=${name}, ${unit}2.5.4.97=NTRNO-${organisation}, O=${name}, C=NO`,
       issuer: this.intermediate.certificate.subject,
       notBefore: options.notBefore ?? new Date(Date.now() - DAY_MS),
@@ -73,17 +90,28 @@ export class TestAuthority {
       ],
     });
     return {
-      key: KeyObject.from(keys.privateKey as webcrypto.CryptoKey),
+      key: KeyObject.from(keys.privateKey),
       certificates: [nodeCertificate(certificate), ...[...this.trust].reverse()],
     };
   }
+}
+
+async function issuerFrom(keyPem: string, certificatePem: string): Promise<Issuer> {
+  const key = createPrivateKey(keyPem);
+  const [privateKey, publicKey] = await Promise.all([
+    webcrypto.subtle.importKey('pkcs8', key.export({ type: 'pkcs8', format: 'der' }), ALGORITHM, true, ['sign']),
+    webcrypto.subtle.importKey('spki', createPublicKey(key).export({ type: 'spki', format: 'der' }), ALGORITHM, true, [
+      'verify',
+    ]),
+  ]);
+  return { keys: { privateKey, publicKey }, certificate: new x509.X509Certificate(certificatePem) };
 }
 
 function newKeys(bits: number): Promise<CryptoKeyPair> {
   return webcrypto.subtle.generateKey({ ...ALGORITHM, modulusLength: bits }, true, [
     'sign',
     'verify',
-  ]) as Promise<CryptoKeyPair>;
+  ]);
 }
 
 function authority(
