@@ -1,0 +1,13 @@
+export type { Counts, ProviderCounts, ProviderName } from './admin/counts.js';
+export { FAULT_MODES, FAULTY_SYSTEMS, type FaultMode, type FaultRequest, type FaultySystem } from './admin/faults.js';
+export type { Certificates, IssuedCertificate } from './certificates.js';
+export { AGENCY_SCOPES, OPERATOR_SCOPES } from './maskinporten/clients.js';
+export { GENERATED_PEOPLE, personFor } from './people/generated.js';
+export { DIGIPOST, EBOKS, PRINT_SHOP, type Person, type PersonAddress } from './people/person.js';
+export { scripted, SCRIPTED, type ScriptedPerson } from './people/scripted.js';
+export { PROBLEM_BASE, PROBLEMS, type ProblemName } from './problems.js';
+export type { DeliveredDocument, Delivery } from './providers/deliveries.js';
+export { parseVerification, type Verification } from './providers/opening.js';
+export type { ReceiptKind } from './providers/receipts.js';
+export { DEFAULT_CLIENT_ID, DEFAULT_OPERATOR, startSandbox, type Sandbox, type SandboxOptions } from './sandbox.js';
+export type { ReceivedMail } from './smtp-sink.js';
