@@ -149,7 +149,7 @@ export const PROVIDERS_WITH_TOPICS = ['digipost', 'eboks', 'print'] as const;
 export type DispatchProvider = (typeof PROVIDERS_WITH_TOPICS)[number];
 
 export function topicName(pattern: TopicPattern, parameter?: string): TopicName {
-  if (!pattern.includes('<')) return pattern as TopicName;
+  if (!pattern.includes('<')) return pattern;
   if (parameter === undefined || !/^[a-z0-9]{1,40}$/.test(parameter))
     throw new Error(`${pattern} needs a parameter of a–z and digits`);
   return pattern.replace(/<[a-z]+>/, parameter) as TopicName;

@@ -106,11 +106,7 @@ const TRANSIENT_STATES = new Set(['40001', '40P01', '55P03', '57014']);
 export function classifyDatabaseError(error: unknown): unknown {
   if (error instanceof DependencyDown || error instanceof TransientError || error instanceof PermanentError)
     return error;
-  const code = String(
-    (error as { code?: unknown } | null)?.code ??
-      (error as { driverError?: { code?: unknown } } | null)?.driverError?.code ??
-      '',
-  );
+  const code = codeOf(error) ?? codeOf((error as { driverError?: unknown } | null)?.driverError) ?? '';
   if (DOWN_STATES.has(code) || DOWN_CODES.has(code)) return new DependencyDown('postgres', { cause: error });
   if (TRANSIENT_STATES.has(code)) return new TransientError('database conflict', { cause: error });
   const message = error instanceof Error ? error.message : '';
@@ -122,6 +118,11 @@ export function classifyDatabaseError(error: unknown): unknown {
     return new DependencyDown('postgres', { cause: error });
   }
   return error;
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
 }
 
 export type Manager = Pick<EntityManager, 'query'>;

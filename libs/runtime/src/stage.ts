@@ -89,7 +89,7 @@ const SEPARATOR = '|';
 /** Marks the method that handles a topic, or several topics together: `@Stage('letter.accepted.v1')`. */
 export function Stage(topics: TopicPattern | readonly TopicPattern[], options: StageOptions = {}): MethodDecorator {
   const patterns = typeof topics === 'string' ? [topics] : topics;
-  return EventPattern<string>(patterns.join(SEPARATOR), undefined, { stage: options }) as MethodDecorator;
+  return EventPattern<string>(patterns.join(SEPARATOR), undefined, { stage: options });
 }
 
 export const stagePatterns = (pattern: string): TopicPattern[] => pattern.split(SEPARATOR) as TopicPattern[];

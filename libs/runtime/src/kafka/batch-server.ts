@@ -10,7 +10,6 @@ import {
   topicOf,
   traceparentOf,
   Undecodable,
-  type Headers,
   type ServiceName,
   type TopicName,
   type TopicPattern,
@@ -177,8 +176,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       // a pause outlives a rebalance in kafkajs, also for partitions that left and come back
       consumer.resume(consumer.paused());
       this.assigned[role] = true;
-      if (role === 'main')
-        this.seeking = this.seekToOwnPositions(consumer, payload.memberAssignment as Record<string, number[]>);
+      if (role === 'main') this.seeking = this.seekToOwnPositions(consumer, payload.memberAssignment);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.assigned[role] = false;
@@ -209,7 +207,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   private async eachBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
     await this.seeking;
     if (!payload.isRunning() || payload.isStale()) return;
-    const beat = setInterval(() => payload.heartbeat().catch(() => undefined), HEARTBEAT_MS);
+    const beat = setInterval(() => void payload.heartbeat().catch(() => undefined), HEARTBEAT_MS);
     try {
       await this.handleBatch(consumer, payload);
       this.downFor = 0;
@@ -252,7 +250,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       const raw: RawRecord = {
         key: message.key?.toString() ?? '',
         value: message.value,
-        headers: (message.headers ?? {}) as Headers,
+        headers: message.headers ?? {},
         topic,
         partition,
         offset: message.offset,
@@ -395,7 +393,7 @@ function dueNow(
   nowMs: number,
 ): { ready: readonly KafkaMessage[]; dueIn: number | undefined } {
   for (let index = 0; index < messages.length; index++) {
-    const due = Number(header((messages[index] as KafkaMessage).headers as Headers, DUE_AT) ?? 0);
+    const due = Number(header((messages[index] as KafkaMessage).headers, DUE_AT) ?? 0);
     if (due > nowMs) return { ready: messages.slice(0, index), dueIn: due - nowMs };
   }
   return { ready: messages, dueIn: undefined };

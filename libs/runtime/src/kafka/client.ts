@@ -33,7 +33,7 @@ export function kafkaClient(settings: KafkaSettings, clientId: string, log: Logg
       log[entry.level === logLevel.ERROR ? 'warn' : 'debug']({ client: entry.namespace, groupId, error }, message);
     },
   };
-  if (settings.ssl !== undefined) config.ssl = { ...settings.ssl } as NonNullable<KafkaConfig['ssl']>;
+  if (settings.ssl !== undefined) config.ssl = { ...settings.ssl };
   if (settings.sasl !== undefined) config.sasl = settings.sasl;
   return new Kafka(config);
 }

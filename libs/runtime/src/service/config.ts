@@ -84,7 +84,7 @@ export function parseConfig<T>(service: string, schema: z.ZodType<T>, environmen
 }
 
 export function configKeys(schema: z.ZodType): string[] {
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape as Record<string, unknown>) : [];
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
 function withFiles(schema: z.ZodType, environment: Environment): Record<string, string | undefined> {

@@ -144,7 +144,6 @@ async function start<C extends RuntimeConfig>(
   if (database !== undefined) closing.push(() => database.destroy());
   const redis = config.REDIS_URL === undefined ? undefined : openRedis(config.REDIS_URL, log);
   if (redis !== undefined) closing.push(() => Promise.resolve(redis.disconnect()));
-  let server: KafkaBatchServer | undefined;
   const runtime: Runtime = {
     service: service.name,
     log,
@@ -159,9 +158,9 @@ async function start<C extends RuntimeConfig>(
       return database;
     },
     redis,
-    refreshTopics: async () => server?.refresh(),
+    refreshTopics: () => server.refresh(),
   };
-  server = new KafkaBatchServer({
+  const server = new KafkaBatchServer({
     service: service.name,
     kafka,
     topicPrefix: kafkaSettings.topicPrefix,
@@ -176,10 +175,9 @@ async function start<C extends RuntimeConfig>(
     onDependency: (name, up) => metrics.dependency(name, up),
   });
   if (database !== undefined) server.positions = new ConsumedOffsets(database);
-  const batchServer = server;
   const management = await startManagement(
     { host: config.MANAGEMENT_HOST, port: config.MANAGEMENT_PORT },
-    { live: () => dead === undefined, ready: () => ({ consumers: batchServer.ready, running: !stopping }) },
+    { live: () => dead === undefined, ready: () => ({ consumers: server.ready, running: !stopping }) },
     telemetry,
   );
   closing.push(() => management.stop());
@@ -198,22 +196,22 @@ async function start<C extends RuntimeConfig>(
   let url: string | undefined;
   let app: INestApplication | INestMicroservice;
   if (service.http === undefined) {
-    app = await NestFactory.createMicroservice(root, { strategy: batchServer, logger, abortOnError: false });
+    app = await NestFactory.createMicroservice(root, { strategy: server, logger, abortOnError: false });
     closing.push(() => app.close());
-    await (app as INestMicroservice).listen();
+    await app.listen();
   } else {
     app = await service.http.create(root, config, logger);
     closing.push(() => app.close());
-    (app as INestApplication).connectMicroservice({ strategy: batchServer });
-    await (app as INestApplication).startAllMicroservices();
-    url = await service.http.listen(app as INestApplication, config);
+    app.connectMicroservice({ strategy: server });
+    await app.startAllMicroservices();
+    url = await service.http.listen(app, config);
   }
   log.info({ managementPort: management.port, url }, 'started');
   return {
     name: service.name,
     managementUrl: `http://${config.MANAGEMENT_HOST}:${management.port}`,
     url,
-    ready: () => batchServer.ready && !stopping,
+    ready: () => server.ready && !stopping,
     stop: async () => {
       stopping = true;
       await stop();
