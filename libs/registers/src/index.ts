@@ -1,0 +1,3 @@
+export type { Asked } from './asking.js';
+export * from './contact-register.js';
+export * from './population-register.js';

@@ -1,0 +1,150 @@
+import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
+import { DependencyDown, type HttpClient } from '@postgang/outside';
+import type { AddressAnswer, PostalAddress } from '@postgang/rules';
+import { z } from 'zod';
+import { bySender, chunks, postJson, type Asked } from './asking.js';
+
+const SCOPE = 'folkeregister:deling/offentligmedhjemmel';
+const PATH = '/folkeregisteret/offentlig-med-hjemmel/api/v1/personer/bulkoppslag';
+const MOST_PER_CALL = 1_000;
+
+const current = { erGjeldende: z.boolean().optional() };
+const lines = z.array(z.string().max(200)).max(10);
+const answer = z.object({
+  oppslag: z
+    .array(
+      z.object({
+        foedselsEllerDNummer: z.string(),
+        folkeregisterperson: z
+          .object({
+            status: z.array(z.object({ ...current, status: z.string() })).default([]),
+            navn: z
+              .array(
+                z.object({
+                  ...current,
+                  fornavn: z.string().max(200),
+                  mellomnavn: z.string().max(200).optional(),
+                  etternavn: z.string().max(200),
+                }),
+              )
+              .default([]),
+            adressebeskyttelse: z.array(z.object({ ...current, graderingsnivaa: z.string() })).default([]),
+            postadresse: z
+              .array(
+                z.object({
+                  ...current,
+                  postadresseIFrittFormat: z
+                    .object({ adresselinje: lines, postnummer: z.string(), poststed: z.string().max(80) })
+                    .optional(),
+                }),
+              )
+              .default([]),
+            postadresseIUtlandet: z
+              .array(
+                z.object({
+                  ...current,
+                  utenlandskAdresseIFrittFormat: z
+                    .object({
+                      adresselinje: lines,
+                      postkode: z.string().max(40).optional(),
+                      byEllerStedsnavn: z.string().max(100).optional(),
+                      landkode: z.string().length(2),
+                    })
+                    .optional(),
+                }),
+              )
+              .default([]),
+          })
+          .optional(),
+      }),
+    )
+    .max(MOST_PER_CALL),
+});
+type Person = NonNullable<z.infer<typeof answer>['oppslag'][number]['folkeregisterperson']>;
+
+/** Folkeregisteret: name and postal address, asked for only when a letter must go on paper. Fails closed. */
+export class PopulationRegister {
+  constructor(
+    private readonly http: HttpClient,
+    private readonly tokens: MaskinportenTokens,
+  ) {}
+
+  /** One answer per question, in order. Throws DependencyDown('folkeregisteret'). */
+  async addresses(asked: readonly Asked[]): Promise<(AddressAnswer | SenderNotAuthorised)[]> {
+    const answers = new Array<AddressAnswer | SenderNotAuthorised>(asked.length);
+    await Promise.all(
+      bySender(asked).map(async ([sender, questions]) => {
+        try {
+          for (const part of chunks(questions, MOST_PER_CALL)) {
+            const ids = [...new Set(part.map(({ nationalId }) => nationalId))];
+            const { token } = await this.tokens.tokenFor({ agency: sender, scopes: [SCOPE] });
+            const { oppslag } = await postJson(
+              this.http,
+              'folkeregisteret',
+              PATH,
+              token,
+              { foedselsEllerDNummer: ids },
+              answer,
+              sender,
+            );
+            const found = new Map(oppslag.map((one) => [one.foedselsEllerDNummer, one]));
+            for (const { nationalId, index } of part) {
+              const one = found.get(nationalId);
+              if (one === undefined)
+                throw new DependencyDown('folkeregisteret', {
+                  cause: new Error('the answer lacks a person that was asked for'),
+                });
+              answers[index] = addressAnswer(one.folkeregisterperson);
+            }
+          }
+        } catch (error) {
+          if (!(error instanceof SenderNotAuthorised)) throw error;
+          for (const { index } of questions) answers[index] = error;
+        }
+      }),
+    );
+    return answers;
+  }
+}
+
+const valid = <T extends { erGjeldende?: boolean | undefined }>(list: readonly T[]): T | undefined =>
+  list.find((entry) => entry.erGjeldende !== false);
+
+function addressAnswer(person: Person | undefined): AddressAnswer {
+  if (person === undefined) return { kind: 'unknown' };
+  if (valid(person.status)?.status === 'doed') return { kind: 'deceased' };
+  const protection = valid(person.adressebeskyttelse);
+  if (protection !== undefined && protection.graderingsnivaa !== 'ugradert') return { kind: 'protected' };
+  const name = valid(person.navn);
+  const address =
+    name === undefined
+      ? undefined
+      : postalAddress(person, [name.fornavn, name.mellomnavn, name.etternavn].filter(Boolean).join(' '));
+  return address === undefined ? { kind: 'unknown' } : { kind: 'known', address };
+}
+
+function postalAddress(person: Person, name: string): PostalAddress | undefined {
+  const norwegian = valid(person.postadresse)?.postadresseIFrittFormat;
+  if (
+    norwegian !== undefined &&
+    norwegian.adresselinje.length > 0 &&
+    /^\d{4}$/.test(norwegian.postnummer) &&
+    norwegian.poststed !== ''
+  ) {
+    return {
+      name,
+      lines: norwegian.adresselinje.slice(0, 4),
+      postalCode: norwegian.postnummer,
+      city: norwegian.poststed,
+    };
+  }
+  const abroad = valid(person.postadresseIUtlandet)?.utenlandskAdresseIFrittFormat;
+  if (abroad === undefined || abroad.adresselinje.length === 0) return undefined;
+  return {
+    name,
+    lines: abroad.adresselinje.slice(0, 4),
+    countryCode: abroad.landkode,
+    ...(abroad.postkode === undefined ? {} : { postalCode: abroad.postkode }),
+    ...(abroad.byEllerStedsnavn === undefined ? {} : { city: abroad.byEllerStedsnavn }),
+  };
+}
