@@ -34,7 +34,13 @@ export class ReceiptDesk {
   constructor(private readonly parts: ReceiptDeskParts) {}
 
   send(letter: AcceptedLetter, provider: FaultySystem, plan: readonly PlannedReceipt[]): void {
-    for (const receipt of plan) this.later(this.delayOf(receipt), () => this.write(letter, provider, receipt));
+    // signing takes its time in another thread; one letter's receipts keep their order all the same
+    let before = Promise.resolve();
+    for (const receipt of plan)
+      this.later(this.delayOf(receipt), () => {
+        before = before.then(() => this.write(letter, provider, receipt));
+        return before;
+      });
   }
 
   stop(): void {
