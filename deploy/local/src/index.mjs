@@ -1,4 +1,5 @@
+export { sweepFolders } from './folder.mjs';
 export { freePorts } from './ports.mjs';
 export { startServers } from './servers.mjs';
-export { spawnSupervised, untilReady } from './supervised.mjs';
+export { runSupervised, spawnSupervised, untilReady } from './supervised.mjs';
 export { MissingTool } from './tools.mjs';

@@ -1,47 +1,56 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync, existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { brokerJars } from './jars.mjs';
-import { freePorts, portAnswers } from './ports.mjs';
-import { spawnSupervised, untilReady } from './supervised.mjs';
+import { portAnswers } from './ports.mjs';
+import { runSupervised, spawnSupervised, untilReady } from './supervised.mjs';
+import { needJava } from './tools.mjs';
 
+const FORMAT_MS = 30_000;
 const READY_MS = 60_000;
 
-/** A single KRaft broker with small buffers. @param {{ dir: string, cache: string, log: (line: string) => void, port?: number }} options */
-export async function startKafka({ dir, cache, log, port: wanted }) {
-  const jars = brokerJars(cache, log);
+/**
+ * A single KRaft broker with small buffers.
+ * @param {import('./servers.mjs').Place} place @param {{ port: number, controllerPort: number }} ports
+ */
+export async function startKafka({ dir, cache, log, note, durable }, { port, controllerPort }) {
+  const java = needJava(log);
+  const jars = await brokerJars(cache, log);
   const home = join(dir, 'kafka');
   mkdirSync(home, { recursive: true });
-  const [free, controllerPort] = await freePorts(2);
-  const port = wanted ?? free;
   const properties = join(home, 'server.properties');
+  const log4j = join(home, 'log4j2.properties');
   writeFileSync(properties, settings(join(home, 'data'), port, controllerPort));
-  writeFileSync(join(home, 'log4j2.properties'), LOG4J);
+  writeFileSync(log4j, LOG4J);
+  const classPath = ['-XX:TieredStopAtLevel=1', `-Dlog4j2.configurationFile=file:${log4j}`, '-cp', `${jars}/*`];
+  const logFile = join(home, 'kafka.log');
   if (!existsSync(join(home, 'data', 'meta.properties'))) {
     // an id may begin with a dash, hence the form with the equals sign
-    const id = randomBytes(16).toString('base64url');
-    await promisify(execFile)('java', [
-      '-Xmx64m',
-      '-XX:TieredStopAtLevel=1',
-      '-cp',
-      `${jars}/*`,
-      'kafka.tools.StorageTool',
-      'format',
-      `--cluster-id=${id}`,
-      '-c',
-      properties,
-    ]);
+    const id = `--cluster-id=${randomBytes(16).toString('base64url')}`;
+    await runSupervised(java, ['-Xmx64m', ...classPath, 'kafka.tools.StorageTool', 'format', id, '-c', properties], {
+      name: "Formatting Kafka's storage",
+      logFile,
+      cwd: home,
+      started: note,
+      timeoutMs: FORMAT_MS,
+    });
   }
   const broker = spawnSupervised(
-    'java',
-    // prettier-ignore
-    ['-Xms128m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', `-Dlog4j2.configurationFile=file:${join(home, 'log4j2.properties')}`, '-cp', `${jars}/*`, 'kafka.Kafka', properties],
-    { name: 'Kafka', logFile: join(home, 'kafka.log') },
+    java,
+    [
+      '-Xms128m',
+      '-Xmx384m',
+      '-XX:+UseSerialGC',
+      '-XX:+ExitOnOutOfMemoryError',
+      ...classPath,
+      'kafka.Kafka',
+      properties,
+    ],
+    // an orderly shutdown writes what a test's broker never reads again
+    { name: 'Kafka', logFile, cwd: home, started: note, stopSignal: durable ? 'SIGTERM' : 'SIGKILL' },
   );
   await untilReady(broker, (signal) => portAnswers(port, signal), READY_MS);
-  return { brokers: [`127.0.0.1:${port}`], stop: () => broker.stop(), pid: broker.pid };
+  return { brokers: [`127.0.0.1:${port}`], stop: () => broker.stop() };
 }
 
 const LOG4J = `status=error
@@ -53,6 +62,7 @@ appender.stdout.layout.type=PatternLayout
 appender.stdout.layout.pattern=%d %p %c{1} %m%n
 `;
 
+/** @param {string} data @param {number} port @param {number} controllerPort */
 const settings = (data, port, controllerPort) => `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}

@@ -1,21 +1,30 @@
-import { createServer, connect } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
-/** Ports that are free now, all different. @param {number} count @returns {Promise<number[]>} */
+/** Below the range from which systems take ports for outgoing connections, so that none is snatched between our look and the server's start. */
+const FIRST = 20_000;
+const LAST = 32_000;
+const TRIES = 200;
+
+/** Ports of the loopback address that are free now, all different. @param {number} count @returns {Promise<number[]>} */
 export async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise((resolve, reject) => {
-          const server = createServer();
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  /** @type {Set<number>} */
+  const found = new Set();
+  for (let tries = 0; found.size < count; tries++) {
+    if (tries === TRIES) throw new Error(`no free port found between ${FIRST} and ${LAST}`);
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    if (await isFree(port)) found.add(port);
+  }
+  return [...found];
+}
+
+/** @param {number} port @returns {Promise<boolean>} */
+export function isFree(port) {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** Resolves when something answers on the port; rejects when `signal` aborts. @param {number} port @param {AbortSignal} signal */
@@ -28,6 +37,6 @@ export async function portAnswers(port, signal) {
       socket.once('error', () => resolve(false));
     });
     if (answered) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
   }
 }

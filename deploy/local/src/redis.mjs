@@ -1,50 +1,49 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { inflateRawSync } from 'node:zlib';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inflateRawSync } from 'node:zlib';
 import { brokerJars } from './jars.mjs';
-import { freePorts, portAnswers } from './ports.mjs';
+import { portAnswers } from './ports.mjs';
 import { spawnSupervised, untilReady } from './supervised.mjs';
+import { MissingTool } from './tools.mjs';
 
 const READY_MS = 20_000;
 
-/** The machine's redis-server, else the binary inside a jar of Maven Central. @param {{ dir: string, cache: string, log: (line: string) => void, port?: number }} options */
-export async function startRedis({ dir, cache, log, port: wanted }) {
+/**
+ * The machine's redis-server, else the binary inside a jar of Maven Central. Nothing is saved: Redis holds only what may be lost.
+ * @param {import('./servers.mjs').Place} place @param {{ port: number }} ports
+ */
+export async function startRedis({ dir, cache, log, note }, { port }) {
   const home = join(dir, 'redis');
   mkdirSync(home, { recursive: true });
-  const port = wanted ?? (await freePorts(1))[0];
-  const command =
-    spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0 ? 'redis-server' : bundled(cache, log);
+  const installed = spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0;
   const server = spawnSupervised(
-    command,
+    installed ? 'redis-server' : await bundled(cache, log),
     ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', home],
-    {
-      name: 'Redis',
-      logFile: join(home, 'redis.log'),
-    },
+    { name: 'Redis', logFile: join(home, 'redis.log'), cwd: home, started: note },
   );
   await untilReady(server, (signal) => portAnswers(port, signal), READY_MS);
-  return { url: `redis://127.0.0.1:${port}`, stop: () => server.stop(), pid: server.pid };
+  return { url: `redis://127.0.0.1:${port}`, stop: () => server.stop() };
 }
 
-function bundled(cache, log) {
-  const target = join(cache, 'redis-server');
+/** @param {string} cache @param {(line: string) => void} log @returns {Promise<string>} path of the binary */
+async function bundled(cache, log) {
+  const jars = await brokerJars(cache, log);
+  const jar = readdirSync(jars).find((name) => name.startsWith('embedded-redis-')) ?? '';
+  const platform = `-${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
+  const target = join(cache, `redis-server-${jar.replace(/\.jar$/, '')}${platform}`);
   if (existsSync(target)) return target;
-  const jars = brokerJars(cache, log);
-  const jar = readdirSync(jars).find((name) => name.startsWith('embedded-redis-'));
-  const wanted = `-${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
   const content =
-    jar === undefined
+    jar === ''
       ? undefined
-      : entryOf(readFileSync(join(jars, jar)), (name) => name.includes('redis-server') && name.endsWith(wanted));
+      : entryOf(readFileSync(join(jars, jar)), (name) => name.includes('redis-server') && name.endsWith(platform));
   if (content === undefined)
-    throw new Error(
-      'there is no redis-server on this machine and none for it in the jar. On Debian or Ubuntu: sudo apt-get install redis-server',
+    throw new MissingTool(
+      'There is no redis-server on this machine and none for it in the jar. On Debian or Ubuntu: sudo apt-get install redis-server',
     );
-  writeFileSync(`${target}.${process.pid}`, content);
-  chmodSync(`${target}.${process.pid}`, 0o755);
-  spawnSync('mv', [`${target}.${process.pid}`, target]);
+  const part = `${target}.${process.pid}`;
+  writeFileSync(part, content, { mode: 0o755 });
+  renameSync(part, target);
   return target;
 }
 

@@ -1,32 +1,93 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { claimFolder } from './folder.mjs';
 import { startKafka } from './kafka.mjs';
+import { freePorts, isFree } from './ports.mjs';
 import { startPostgres } from './postgres.mjs';
 import { startRedis } from './redis.mjs';
 
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
 /**
- * Kafka, PostgreSQL and Redis without Docker, on free ports of the loopback address.
- * @param {{ dir: string, cache?: string, durable?: boolean, log?: (line: string) => void }} options `durable: false` switches fsync off (tests)
+ * Where and how a server runs; `note` names its supervisor as one who lives in the folder.
+ * @typedef {{ dir: string, cache: string, durable: boolean, log: (line: string) => void, note: (pid: number | undefined) => void }} Place
+ *
+ * @typedef {object} ServersOptions
+ * @property {string} [dir] relative to the project; emptied first unless `keep`
+ * @property {string} [cache] what is fetched once for all runs
+ * @property {boolean} [kafka] @property {boolean} [postgres] @property {boolean} [redis] false: not started
+ * @property {boolean} [durable] false switches fsync and orderly shutdowns off (tests)
+ * @property {boolean} [keep] true: data stay, and the next start goes on with them
+ * @property {{ kafka?: number, postgres?: number, redis?: number }} [ports] wanted ones; else free ones
+ * @property {(line: string) => void} [log]
+ *
+ * @typedef {{ kafka: { brokers: string[] }, postgres: { url: string }, redis: { url: string }, stop(): Promise<void> }} Servers
  */
-export async function startServers({ dir, cache = '.postgang/cache', durable = true, log = () => undefined }) {
-  const home = resolve(dir);
-  const jars = resolve(cache);
-  mkdirSync(home, { recursive: true });
-  mkdirSync(jars, { recursive: true });
-  const started = await Promise.allSettled([
-    startKafka({ dir: home, cache: jars, log }),
-    startPostgres({ dir: home, log, durable }),
-    startRedis({ dir: home, cache: jars, log }),
-  ]);
-  const running = started.filter((result) => result.status === 'fulfilled').map((result) => result.value);
+
+/**
+ * Kafka, PostgreSQL and Redis without Docker, on the loopback address, started side by side and ready when this resolves. They end when
+ * `stop` is called or this process ends, however it ends. When one cannot be started all are stopped, and the error tells its last lines
+ * (a missing tool: one sentence with the command that mends it). What was not asked for has no brokers or an empty url.
+ * @param {ServersOptions} [options] @returns {Promise<Servers>}
+ */
+export async function startServers({
+  dir = '.postgang/local',
+  cache = '.postgang/cache',
+  kafka = true,
+  postgres = true,
+  redis = true,
+  durable = true,
+  keep = false,
+  ports = {},
+  log = () => undefined,
+} = {}) {
+  const home = resolve(ROOT, dir);
+  const [free1 = 0, free2 = 0, free3 = 0, controllerPort = 0] = await freePorts(4);
+  const folder = await claimFolder(home, { keep });
+  const place = { dir: home, cache: resolve(ROOT, cache), durable, log, note: folder.note };
+  mkdirSync(place.cache, { recursive: true });
+
+  /** @type {(() => Promise<void>)[]} */
+  const stops = [];
   const stop = async () => {
-    await Promise.all(running.map((server) => server.stop()));
+    await Promise.all(stops.map((each) => each()));
+    folder.leave();
   };
-  const failed = started.find((result) => result.status === 'rejected');
-  if (failed !== undefined) {
-    await stop();
-    throw failed.reason;
-  }
-  const [kafka, postgres, redis] = running;
-  return { kafka, postgres, redis, stop };
+  /**
+   * @template {{ stop(): Promise<void> }} T @template N
+   * @param {boolean} wanted @param {N} none @param {() => Promise<T>} start @returns {Promise<T | N>}
+   */
+  const one = async (wanted, none, start) => {
+    if (!wanted) return none;
+    const server = await start();
+    stops.push(server.stop);
+    return server;
+  };
+  const [broker, database, cacheServer] = await Promise.allSettled([
+    one(kafka, { brokers: [] }, async () =>
+      startKafka(place, { port: await portFor('Kafka', ports.kafka, free1), controllerPort }),
+    ),
+    one(postgres, { url: '' }, async () =>
+      startPostgres(place, { port: await portFor('PostgreSQL', ports.postgres, free2) }),
+    ),
+    one(redis, { url: '' }, async () => startRedis(place, { port: await portFor('Redis', ports.redis, free3) })),
+  ]);
+  if (broker.status === 'fulfilled' && database.status === 'fulfilled' && cacheServer.status === 'fulfilled')
+    return {
+      kafka: { brokers: broker.value.brokers },
+      postgres: { url: database.value.url },
+      redis: { url: cacheServer.value.url },
+      stop,
+    };
+  await stop();
+  const [first] = [broker, database, cacheServer].filter((result) => result.status === 'rejected');
+  throw first?.reason;
+}
+
+/** A stranger on a wanted port would look like our server, ready. @param {string} name @param {number | undefined} wanted @param {number} free */
+async function portFor(name, wanted, free) {
+  if (wanted === undefined) return free;
+  if (!(await isFree(wanted))) throw new Error(`port ${wanted}, wanted for ${name}, is taken`);
+  return wanted;
 }

@@ -1,41 +1,55 @@
 import { spawn } from 'node:child_process';
-import { openSync, closeSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url));
+const LAST_LINES = 20;
 
 /**
  * A process that ends when we end, whatever ends us.
- * @typedef {{ name: string, pid: number, exited: Promise<number>, stop(): Promise<void>, lastLines(count?: number): string }} Supervised
- * @param {string} command
- * @param {string[]} args
- * @param {{ name: string, logFile: string, env?: NodeJS.ProcessEnv, cwd?: string, graceMs?: number, uid?: number, gid?: number }} options
- * @returns {Supervised}
+ * @typedef {{ name: string, pid: number | undefined, exited: Promise<number>, stop(): Promise<void>, lastLines(count?: number): string }} Supervised
+ *
+ * `graceMs`: after that long the process and what it started are killed. `stopSignal`: what it is asked with. `uid`, `gid`: whom it runs as.
+ * `started` hears the supervisor's process id at once.
+ * @typedef {{ name: string, logFile: string, env?: NodeJS.ProcessEnv, cwd?: string, graceMs?: number, stopSignal?: NodeJS.Signals, uid?: number, gid?: number, started?: (pid: number | undefined) => void }} SupervisedOptions
+ */
+
+/**
+ * Its output is appended to `logFile`. A command that cannot be started at all ends with code 127 and says so there.
+ * @param {string} command @param {readonly string[]} args @param {SupervisedOptions} options @returns {Supervised}
  */
 export function spawnSupervised(command, args, options) {
+  const { graceMs, stopSignal, uid, gid } = options;
   const log = openSync(options.logFile, 'a');
-  const child = spawn(process.execPath, [SUPERVISOR, String(options.graceMs ?? 5_000), command, ...args], {
-    // a group of its own: Ctrl-C in the terminal reaches us alone, and we stop the servers in order
-    detached: true,
-    stdio: ['pipe', log, log],
-    env: options.env ?? process.env,
-    cwd: options.cwd,
-    uid: options.uid,
-    gid: options.gid,
-  });
+  const child = spawn(
+    process.execPath,
+    [SUPERVISOR, JSON.stringify({ graceMs, stopSignal, uid, gid }), command, ...args],
+    {
+      // a group of its own: Ctrl-C in the terminal reaches us alone, and we stop the servers in order
+      detached: true,
+      stdio: ['pipe', log, log],
+      env: options.env ?? process.env,
+      cwd: options.cwd,
+    },
+  );
   closeSync(log);
-  child.stdin.on('error', () => undefined);
-  const exited = new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
-  child.once('error', () => undefined);
+  options.started?.(child.pid);
+  child.stdin?.on('error', () => undefined);
+  /** @type {Promise<number>} */
+  const exited = new Promise((resolve) => {
+    child.once('exit', (code) => resolve(code ?? 1));
+    // without a process there is no exit
+    child.once('error', () => child.pid === undefined && resolve(127));
+  });
   return {
     name: options.name,
     pid: child.pid,
     exited,
     stop: async () => {
-      child.stdin.end();
+      child.stdin?.end();
       await exited;
     },
-    lastLines: (count = 20) => {
+    lastLines: (count = LAST_LINES) => {
       try {
         return readFileSync(options.logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
       } catch {
@@ -46,23 +60,42 @@ export function spawnSupervised(command, args, options) {
 }
 
 /**
- * Waits for `ready`, but gives up when the process ends or the time is over, telling the last lines of its log.
- * @param {Supervised} process_ @param {(signal: AbortSignal) => Promise<void>} ready @param {number} timeoutMs
+ * Runs a command to its end; it ends with us. Fails with the last lines of its output.
+ * @param {string} command @param {readonly string[]} args @param {SupervisedOptions & { timeoutMs: number }} options
  */
-export async function untilReady(process_, ready, timeoutMs) {
+export async function runSupervised(command, args, options) {
+  const child = spawnSupervised(command, args, options);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    void child.stop();
+  }, options.timeoutMs);
+  const code = await child.exited;
+  clearTimeout(timer);
+  if (code === 0) return;
+  const what = late ? `was not done after ${options.timeoutMs / 1000} s` : `failed with exit code ${code}`;
+  throw new Error(`${child.name} ${what}. Its last lines:\n${child.lastLines()}`);
+}
+
+/**
+ * Waits for `ready`, but gives up when the process ends or the time is over, telling the last lines of its log. After a failure it is stopped.
+ * @param {Supervised} child @param {(signal: AbortSignal) => Promise<void>} ready @param {number} timeoutMs
+ */
+export async function untilReady(child, ready, timeoutMs) {
   const gaveUp = new AbortController();
-  const timer = setTimeout(() => gaveUp.abort(new Error(`not ready after ${timeoutMs / 1000} s`)), timeoutMs);
+  const timer = setTimeout(() => gaveUp.abort(new Error(`was not ready after ${timeoutMs / 1000} s`)), timeoutMs);
   try {
     await Promise.race([
       ready(gaveUp.signal),
-      process_.exited.then((code) => {
+      child.exited.then((code) => {
         throw new Error(`ended with exit code ${code}`);
       }),
     ]);
   } catch (error) {
     gaveUp.abort(error);
-    await process_.stop();
-    throw new Error(`${process_.name} ${error.message}. Its last lines:\n${process_.lastLines()}`, { cause: error });
+    await child.stop();
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`${child.name} ${why}. Its last lines:\n${child.lastLines()}`, { cause: error });
   } finally {
     clearTimeout(timer);
   }

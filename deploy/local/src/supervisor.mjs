@@ -1,42 +1,47 @@
 /**
  * Stands between us and a server so that no orphan is ever left: it holds a pipe to its parent (stdin), and when that closes — the parent
- * stopped, crashed or was killed — it ends the server's whole process group, first gently, then by force, and itself.
+ * stopped, crashed or was killed — it ends the server, first gently, then its whole process group by force, and itself.
+ * It needs nothing but Node, for tools/start.mjs uses it before the dependencies are there.
  *
- *   node supervisor.mjs <grace-ms> <command> [args…]
+ *   node supervisor.mjs '{"graceMs":5000,"stopSignal":"SIGTERM","uid":1,"gid":1}' <command> [args…]
  */
 import { spawn } from 'node:child_process';
 
-const [graceMs, command, ...args] = process.argv.slice(2);
-const child = spawn(command, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
+const [options = '{}', command = '', ...args] = process.argv.slice(2);
+const { graceMs = 5_000, stopSignal = 'SIGTERM', uid, gid } = JSON.parse(options);
+const child = spawn(command, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit'], uid, gid });
 let ending = false;
 
-function signalGroup(signal) {
+/** @param {() => void} send */
+function quietly(send) {
   try {
-    process.kill(-child.pid, signal);
+    send();
   } catch {
     // already gone
   }
 }
 
+const killGroup = () => quietly(() => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'));
+
 function end() {
   if (ending) return;
   ending = true;
-  if (child.pid === undefined) process.exit(127);
-  signalGroup('SIGTERM');
+  // the leader alone: it ends its own children in order (PostgreSQL's would take a group's signal for a request to cancel)
+  quietly(() => child.kill(stopSignal));
   setTimeout(() => {
-    signalGroup('SIGKILL');
+    killGroup();
     process.exit(1);
-  }, Number(graceMs));
+  }, graceMs);
 }
 
 child.on('error', (error) => {
   process.stderr.write(`${command}: ${error.message}\n`);
   process.exit(127);
 });
-child.on('exit', (code, signal) => {
+child.on('exit', (code) => {
   // the group may outlive its leader
-  signalGroup('SIGKILL');
-  process.exit(signal === null ? code : 1);
+  killGroup();
+  process.exit(code ?? 1);
 });
 process.stdin.on('end', end).on('error', end).resume();
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, end);

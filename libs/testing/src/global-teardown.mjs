@@ -1,3 +1,4 @@
+/** Ends what global-setup.mjs started. */
 export default async function globalTeardown() {
-  await globalThis.postgangTestServers?.stop();
+  await Reflect.get(globalThis, 'postgangTestServers')?.stop();
 }
