@@ -67,7 +67,7 @@ const flagOf = (variable: string): string =>
 /** Throws SandboxConfigError with every mistake at once. */
 export function optionsFrom(
   args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
 ): SandboxOptions {
   if (environment['POSTGANG_ENVIRONMENT'] === 'production')
     throw new SandboxConfigError('the sandbox does not run in production');

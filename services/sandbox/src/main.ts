@@ -5,8 +5,7 @@ import { startSandbox } from './sandbox.js';
 const PARENT_LOOK_MS = 1_000;
 
 try {
-  // read here and handed on: config.ts alone knows the names
-  const sandbox = await startSandbox(optionsFrom(process.argv.slice(2), process.env));
+  const sandbox = await startSandbox(optionsFrom(process.argv.slice(2)));
   process.stdout.write(greeting(sandbox));
   let stopping = false;
   const stop = (): void => {

@@ -12,8 +12,8 @@ const MAX_HEADER_BYTES = 4 * 1024;
 const MAX_MESSAGE_BYTES = 256 * 1024;
 
 /**
- * multipart/form-data (RFC 7578) with exactly the two parts of the interface, each once, in either order. Strict and small: a general parser took
- * five times as long as everything else that is done with a 15 kB message. Throws Problem('invalid-multipart').
+ * multipart/form-data (RFC 7578) with exactly the two parts of the interface, each once, in either order. Strict and small: @fastify/busboy took
+ * four to five times as long for a message of 16 kB (40 µs against 9). Throws Problem('invalid-multipart').
  */
 export function readParts(body: Buffer, contentType: string | undefined): OutgoingParts {
   const boundary = /^multipart\/form-data\s*;\s*(?:.*;\s*)?boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(

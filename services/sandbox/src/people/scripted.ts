@@ -243,8 +243,6 @@ export const SCRIPTED: readonly ScriptedPerson[] = SCRIPTS.map(([nationalId, nam
   person(nationalId, name, script, index + 1),
 );
 
-export type ScriptedCase = string;
-
 const BY_CASE = new Map(SCRIPTED.map((someone) => [someone.case, someone]));
 
 /** Throws on an unknown case: a test that names none must not pass by accident. */
