@@ -1,0 +1,181 @@
+import type { Manager } from '@postgang/runtime';
+import type { LegState, LetterStatus } from '@postgang/rules';
+import type { HistoryEntry } from '../history/chain.js';
+import type { ExpectationRow, LegChannel, LegRow, LetterRow } from '../legs/letter.js';
+
+/** Advisory lock of "a leg becomes known" (shared) against "a receipt waits for its leg" (exclusive). */
+const CONVERSATIONS = 0x72656370;
+
+/** Which letters the conversations belong to, as far as their legs are known with their provider. */
+export async function lettersOfConversations(
+  manager: Manager,
+  conversations: readonly string[],
+): Promise<Map<string, string>> {
+  if (conversations.length === 0) return new Map();
+  const rows = (await manager.query(
+    `SELECT conversation_id, letter_id FROM leg
+     WHERE conversation_id = ANY($1::uuid[]) AND provider_organisation IS NOT NULL`,
+    [conversations],
+  )) as { conversation_id: string; letter_id: string }[];
+  return new Map(rows.map((row) => [row.conversation_id, row.letter_id]));
+}
+
+/**
+ * A receipt and its leg may arrive at the same moment in two processes; each would miss the other's uncommitted row, and the receipt would wait
+ * for ever. Taken before any row lock, so that it can be in no deadlock with them.
+ */
+export async function lockConversations(manager: Manager, mode: 'opening' | 'waiting'): Promise<void> {
+  const lock = mode === 'waiting' ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared';
+  await manager.query(`SELECT ${lock}($1)`, [CONVERSATIONS]);
+}
+
+/** Makes missing letters and locks them all, in id order, so that chains do not fork and two batches do not wait for each other in a ring. */
+export async function lockLetters(manager: Manager, ids: readonly string[]): Promise<Map<string, LetterRow>> {
+  await manager.query(
+    'INSERT INTO letter (id) SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING',
+    [ids],
+  );
+  const rows = (await manager.query(
+    `SELECT id, sender, reference, status, seq, head_hash, notify, notify_leg, refused_reason, refused_detail
+     FROM letter WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`,
+    [ids],
+  )) as LetterRecord[];
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      {
+        id: row.id,
+        sender: row.sender,
+        reference: row.reference,
+        status: row.status,
+        seq: row.seq,
+        headHash: row.head_hash,
+        notify: row.notify,
+        notifyLeg: row.notify_leg,
+        refusedReason: row.refused_reason,
+        refusedDetail: row.refused_detail,
+      },
+    ]),
+  );
+}
+
+export interface WaitingReceipt {
+  readonly provider: string;
+  readonly kind: string;
+  readonly raw: string;
+  readonly conversationId: string;
+  readonly receivedAt: Date;
+}
+
+export interface Loaded {
+  readonly legs: readonly LegRow[];
+  readonly expectations: readonly ExpectationRow[];
+  /** Entries that the events at hand have written before. */
+  readonly entries: readonly HistoryEntry[];
+  readonly waiting: readonly WaitingReceipt[];
+}
+
+/** A statement of its own after the locks: one that waited for a lock itself would read the tables as they were before the wait. */
+export async function loadKnown(
+  manager: Manager,
+  letters: readonly string[],
+  events: readonly string[],
+  opened: readonly string[],
+): Promise<Loaded> {
+  const [row] = (await manager.query(
+    `SELECT
+      (SELECT json_agg(l) FROM leg l WHERE letter_id = ANY($1::uuid[])) AS legs,
+      (SELECT json_agg(e) FROM expectation e WHERE letter_id = ANY($1::uuid[]) AND met_at IS NULL) AS expectations,
+      (SELECT json_agg(h ORDER BY seq) FROM (
+         SELECT letter_id, seq, at, kind, leg, event_id, cause, encode(data, 'hex') AS data, encode(hash, 'hex') AS hash
+         FROM history WHERE event_id = ANY($2) OR cause = ANY($2)) h) AS entries,
+      (SELECT json_agg(r ORDER BY received_at) FROM (
+         SELECT provider, kind, raw, conversation_id, received_at FROM receipt
+         WHERE conversation_id = ANY($3::uuid[]) AND letter_id IS NULL AND problem IS NULL) r) AS waiting`,
+    [letters, events, opened],
+  )) as [LoadedRecord];
+  return {
+    legs: (row.legs ?? []).map((leg) => ({
+      letterId: leg.letter_id,
+      n: leg.n,
+      conversationId: leg.conversation_id,
+      channel: leg.channel,
+      provider: leg.provider,
+      providerOrganisation: leg.provider_organisation,
+      state: leg.state,
+      reason: leg.reason,
+      detail: leg.detail,
+    })),
+    expectations: (row.expectations ?? []).map((one) => ({
+      letterId: one.letter_id,
+      leg: one.leg,
+      awaits: one.awaits,
+      owedBy: one.owed_by,
+      dueAt: new Date(one.due_at),
+      metAt: null,
+    })),
+    entries: (row.entries ?? []).map((entry) => ({
+      letterId: entry.letter_id,
+      seq: entry.seq,
+      at: new Date(entry.at),
+      kind: entry.kind,
+      leg: entry.leg,
+      eventId: entry.event_id,
+      cause: entry.cause ?? entry.event_id,
+      data: Buffer.from(entry.data, 'hex'),
+      hash: Buffer.from(entry.hash, 'hex'),
+    })),
+    waiting: (row.waiting ?? []).map((receipt) => ({
+      provider: receipt.provider,
+      kind: receipt.kind,
+      raw: receipt.raw,
+      conversationId: receipt.conversation_id,
+      receivedAt: new Date(receipt.received_at),
+    })),
+  };
+}
+
+interface LetterRecord {
+  id: string;
+  sender: string | null;
+  reference: string | null;
+  status: LetterStatus | null;
+  seq: number;
+  head_hash: Buffer | null;
+  notify: Buffer | null;
+  notify_leg: number | null;
+  refused_reason: string | null;
+  refused_detail: string | null;
+}
+
+interface LoadedRecord {
+  legs:
+    | {
+        letter_id: string;
+        n: number;
+        conversation_id: string;
+        channel: LegChannel | null;
+        provider: string | null;
+        provider_organisation: string | null;
+        state: LegState;
+        reason: string | null;
+        detail: string | null;
+      }[]
+    | null;
+  expectations:
+    { letter_id: string; leg: number; awaits: LegState; owed_by: 'postgang' | 'provider'; due_at: string }[] | null;
+  entries:
+    | {
+        letter_id: string;
+        seq: number;
+        at: string;
+        kind: string;
+        leg: number | null;
+        event_id: string;
+        cause: string | null;
+        data: string;
+        hash: string;
+      }[]
+    | null;
+  waiting: { provider: string; kind: string; raw: string; conversation_id: string; received_at: string }[] | null;
+}

@@ -1,0 +1,149 @@
+import type { X509Certificate } from 'node:crypto';
+import { PackageError, verifySbd, type PackageReason, type Sbd } from '@postgang/document-package';
+import { conversationIdOf, isUuid, POSTGANG_NAMESPACE, uuidv5, type ReceiptReceived } from '@postgang/pipeline';
+import { isReceiptKind, type ReceiptKind } from '@postgang/rules';
+import { isLegNumber } from '../legs/fact.js';
+
+/** Why a receipt was set aside: it proves nothing, and a person may look at it. */
+export type Problem =
+  | PackageReason
+  | 'not-a-receipt'
+  | 'wrong-signer'
+  | 'wrong-sender'
+  | 'wrong-provider'
+  | 'wrong-channel'
+  | 'neither-receipt-nor-report';
+
+/** What somebody says about a leg, before it is known whether they may say it. */
+export interface Claim {
+  /** Derived from the content, never from what the writer of the record calls it: nobody can occupy another receipt's id. */
+  readonly eventId: string;
+  readonly conversationId: string;
+  /** Whose topic it came over. */
+  readonly provider: string;
+  readonly raw: string;
+  readonly receivedAt: Date;
+  readonly says: SignedReceipt | Report;
+}
+
+export interface SignedReceipt {
+  readonly by: 'signature';
+  readonly kind: ReceiptKind;
+  readonly at: Date;
+  /** Organisation number in the signer's certificate. */
+  readonly signer: string;
+  /** The SBD's sender, as it stands there. */
+  readonly sender: string;
+  readonly certificates: string;
+  /** `KLIENT` or `SERVER`, in a `feil`. */
+  readonly errorType: string | undefined;
+}
+
+/** Who wrote it is proved by the broker's ACL on the provider's topic. */
+export interface Report {
+  readonly by: 'topic';
+  readonly outcome: 'TAKEN' | 'REFUSED';
+  readonly reason: string | null;
+}
+
+export interface SetAside {
+  readonly eventId: string;
+  readonly conversationId: string | null;
+  readonly provider: string;
+  readonly raw: string;
+  readonly receivedAt: Date;
+  readonly problem: Problem;
+}
+
+export const REPORT_KIND = 'adapter-report';
+
+/** Verifies a record of receipt.received as far as it can be without its leg. Never throws for what is in the receipt. */
+export function claimOf(event: ReceiptReceived, provider: string, trust: readonly X509Certificate[]): Claim | SetAside {
+  const receivedAt = validDate(new Date(event.receivedAt)) ?? new Date(0);
+  if (event.raw !== null && event.report === null)
+    return receiptOf(event.raw, provider, receivedAt, trust, event.conversationId);
+  if (event.raw === null && event.report !== null) return reportOf(JSON.stringify(event.report), provider, receivedAt);
+  return setAside(JSON.stringify(event), provider, receivedAt, event.conversationId, 'neither-receipt-nor-report');
+}
+
+export function receiptOf(
+  raw: string,
+  provider: string,
+  receivedAt: Date,
+  trust: readonly X509Certificate[],
+  claimed: string | null,
+): Claim | SetAside {
+  const aside = (problem: Problem): SetAside => setAside(raw, provider, receivedAt, claimed, problem);
+  try {
+    const { sbd, type, organisation, chain } = verifySbd(raw, { trust });
+    if (!isReceiptKind(type)) return aside('not-a-receipt');
+    const header = sbd.standardBusinessDocument.standardBusinessDocumentHeader;
+    const body = sbd.standardBusinessDocument[type] ?? {};
+    // an impossible date compares as neither before nor after a certificate's validity
+    const signedAt = validDate(new Date(header.documentIdentification.creationDateAndTime));
+    const at = validDate(new Date(String(body['tidspunkt'])));
+    const conversationId = conversationOf(sbd);
+    if (signedAt === undefined || at === undefined || conversationId === undefined) return aside('message-invalid');
+    return {
+      eventId: idOf(provider, raw),
+      conversationId,
+      provider,
+      raw,
+      receivedAt,
+      says: {
+        by: 'signature',
+        kind: type,
+        at,
+        signer: organisation,
+        sender: header.sender[0].identifier.value,
+        certificates: chain.map((certificate) => certificate.toString()).join(''),
+        errorType: typeof body['feiltype'] === 'string' ? body['feiltype'] : undefined,
+      },
+    };
+  } catch (error) {
+    return aside(error instanceof PackageError ? error.reason : 'not-a-package');
+  }
+}
+
+const REASON = /^[a-z0-9-]{1,60}$/;
+
+export function reportOf(raw: string, provider: string, receivedAt: Date): Claim | SetAside {
+  const { letterId, leg, outcome, reason } = JSON.parse(raw) as NonNullable<ReceiptReceived['report']>;
+  const known = outcome === 'TAKEN' || outcome === 'REFUSED';
+  if (!isUuid(letterId) || !isLegNumber(leg) || !known)
+    return setAside(raw, provider, receivedAt, null, 'message-invalid');
+  return {
+    eventId: idOf(provider, raw),
+    conversationId: conversationIdOf(letterId.toLowerCase(), leg),
+    provider,
+    raw,
+    receivedAt,
+    // free text from outside could be personal
+    says: { by: 'topic', outcome, reason: reason !== null && REASON.test(reason) ? reason : null },
+  };
+}
+
+function setAside(raw: string, provider: string, receivedAt: Date, claimed: string | null, problem: Problem): SetAside {
+  const conversationId = claimed !== null && isUuid(claimed) ? claimed.toLowerCase() : null;
+  // PostgreSQL's text cannot hold NUL; what carries one was never a JWS
+  return {
+    eventId: idOf(provider, raw),
+    conversationId,
+    provider,
+    raw: raw.replaceAll('\0', '\uFFFD'),
+    receivedAt,
+    problem,
+  };
+}
+
+const idOf = (provider: string, raw: string): string => uuidv5(POSTGANG_NAMESPACE, `receipt/${provider}/${raw}`);
+
+const validDate = (date: Date): Date | undefined => {
+  const year = date.getUTCFullYear();
+  return year >= 1970 && year <= 9999 ? date : undefined;
+};
+
+function conversationOf(sbd: Sbd): string | undefined {
+  const scopes = sbd.standardBusinessDocument.standardBusinessDocumentHeader.businessScope.scope;
+  return scopes.find((scope) => scope.type === 'ConversationId')?.instanceIdentifier?.toLowerCase();
+}

@@ -1,0 +1,53 @@
+import { meaningOf, type LegState } from '@postgang/rules';
+import type { Fact } from '../legs/fact.js';
+import type { LegRow } from '../legs/letter.js';
+import type { Claim, Problem, Report, SignedReceipt } from './claim.js';
+
+/** Country code of Norwegian organisation numbers (ISO 6523), as in the SBD's sender. */
+const ORGANISATION_SCHEME = '0192:';
+
+/** A leg whose provider is known: only then can anybody say who may speak about it. */
+export type RoutedLeg = LegRow & { readonly providerOrganisation: string; readonly channel: 'digital' | 'print' };
+
+export const isRouted = (leg: LegRow | undefined): leg is RoutedLeg =>
+  leg !== undefined && leg.providerOrganisation !== null && leg.channel !== null;
+
+/** Whether who says it is the provider of that leg, and the kind can come over that channel; then the fact in it. */
+export function judge(claim: Claim, leg: RoutedLeg): Fact | { readonly problem: Problem } {
+  return claim.says.by === 'signature' ? judgeReceipt(claim, claim.says, leg) : judgeReport(claim, claim.says, leg);
+}
+
+function judgeReceipt(claim: Claim, receipt: SignedReceipt, leg: RoutedLeg): Fact | { problem: Problem } {
+  if (receipt.signer !== leg.providerOrganisation) return { problem: 'wrong-signer' };
+  if (receipt.sender !== ORGANISATION_SCHEME + leg.providerOrganisation) return { problem: 'wrong-sender' };
+  const meaning = meaningOf(leg.channel, receipt.kind);
+  if ('nonsense' in meaning) return { problem: 'wrong-channel' };
+  const head = { eventId: claim.eventId, letterId: leg.letterId, leg: leg.n, at: receipt.at };
+  if ('notice' in meaning) return { ...head, kind: 'notice-failed' };
+  const reason = reasonOf(meaning.state, receipt.errorType);
+  return {
+    ...head,
+    kind: receipt.kind,
+    effect: { of: 'leg', state: meaning.state, ...(reason === undefined ? {} : { reason }) },
+    ...(reason === undefined ? {} : { particulars: { reason } }),
+  };
+}
+
+function judgeReport(claim: Claim, report: Report, leg: RoutedLeg): Fact | { problem: Problem } {
+  if (claim.provider !== leg.provider) return { problem: 'wrong-provider' };
+  const head = { eventId: claim.eventId, letterId: leg.letterId, leg: leg.n, at: claim.receivedAt };
+  if (report.outcome === 'TAKEN') return { ...head, kind: 'adapter-taken', effect: { of: 'leg', state: 'HandedOver' } };
+  const reason = report.reason ?? 'provider-refused';
+  return {
+    ...head,
+    kind: 'adapter-refused',
+    effect: { of: 'leg', state: 'Refused', reason },
+    particulars: { reason },
+  };
+}
+
+function reasonOf(state: LegState, errorType: string | undefined): string | undefined {
+  if (state === 'Returned') return 'returned';
+  if (state !== 'Failed') return undefined;
+  return errorType === 'KLIENT' ? 'provider-client-error' : 'provider-server-error';
+}
