@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
 import { certificatesFromPem } from '@postgang/document-package';
-import { conversationIdOf, type ReceiptReceived } from '@postgang/pipeline';
+import { type ReceiptReceived } from '@postgang/pipeline';
 import {
   CONFIG,
   ConsumedOffsets,
@@ -17,20 +17,15 @@ import {
 } from '@postgang/runtime';
 import type { ReceiptsConfig } from './config.js';
 import { loadKnown, lettersOfConversations, lockConversations, lockLetters, type WaitingReceipt } from './db/load.js';
-import { save, type ReceiptRow } from './db/save.js';
+import { receiptRows } from './db/receipt-rows.js';
+import { save } from './db/save.js';
+import { conversationsOpenedBy, distinct, grouped, type Input } from './legs/batch.js';
 import { draftsOf } from './history/announcement.js';
 import type { HistoryEntry } from './history/chain.js';
-import { factOf, type Fact } from './legs/fact.js';
+import { factOf } from './legs/fact.js';
 import { entryKey, fold, type Folded } from './legs/fold.js';
 import { newLetter, type LetterRow } from './legs/letter.js';
-import { claimOf, receiptOf, REPORT_KIND, reportOf, type Claim, type SetAside } from './verification/claim.js';
-
-type Input =
-  | { readonly is: 'fact'; readonly fact: Fact }
-  | { readonly is: 'claim'; readonly claim: Claim }
-  | { readonly is: 'bad'; readonly aside: SetAside }
-  | { readonly is: 'nothing' }
-  | { readonly is: 'unreadable'; readonly error: unknown };
+import { claimOf, receiptOf, REPORT_KIND, reportOf, type Claim } from './verification/claim.js';
 
 /** What a batch came to: entries written now or before, by the event that caused them, and their letters as they are now. */
 interface Written {
@@ -96,6 +91,7 @@ export class ReceiptsStage {
   private async write(manager: Manager, batch: readonly Received[], inputs: readonly Input[]): Promise<Written> {
     const facts = inputs.flatMap((input) => (input.is === 'fact' ? [input.fact] : []));
     const claims = distinct(inputs.flatMap((input) => (input.is === 'claim' ? [input.claim] : [])));
+    const asides = inputs.flatMap((input) => (input.is === 'bad' ? [input.aside] : []));
     const opened = conversationsOpenedBy(facts);
     const letterOf = await this.match(manager, claims, opened);
     const byLetter = grouped(inputs, letterOf);
@@ -131,7 +127,9 @@ export class ReceiptsStage {
       for (const entry of [...known.entries, ...folded.flatMap(({ entries }) => entries)])
         byCause.set(entry.cause, [...(byCause.get(entry.cause) ?? []), entry]);
     }
-    const receipts = this.receiptRows(inputs, claims, folded);
+    const receipts = receiptRows(claims, asides, folded);
+    for (const { provider, eventId, problem } of receipts)
+      if (problem !== null) this.logAside(provider, eventId, problem);
     if (folded.length > 0 || receipts.length > 0) await save(manager, folded, receipts);
     await ConsumedOffsets.save(manager, batch);
     return { letters, byCause };
@@ -163,78 +161,8 @@ export class ReceiptsStage {
     return 'problem' in claim ? [] : [claim];
   }
 
-  private receiptRows(inputs: readonly Input[], claims: readonly Claim[], folded: readonly Folded[]): ReceiptRow[] {
-    const rows = new Map<string, ReceiptRow>();
-    for (const claim of claims) rows.set(claim.eventId, claimRow(claim));
-    for (const { letter, settled } of folded)
-      for (const { claim, leg, problem } of settled) {
-        const matched = problem === null ? { letterId: letter.id, leg } : {};
-        rows.set(claim.eventId, { ...claimRow(claim), ...matched, problem });
-        if (problem !== null) this.logAside(claim.provider, claim.eventId, problem);
-      }
-    for (const input of inputs) {
-      if (input.is !== 'bad') continue;
-      const { aside } = input;
-      const nothing = { letterId: null, leg: null, kind: null, certificates: null, verified: false };
-      rows.set(aside.eventId, { ...nothing, ...aside });
-      this.logAside(aside.provider, aside.eventId, aside.problem);
-    }
-    // one order for every batch, so that two of them never wait for each other
-    return [...rows.values()].sort((a, b) => (a.eventId < b.eventId ? -1 : 1));
-  }
-
   /** Without anything of the content: it may be personal, and who sent it is not known. */
   private logAside(provider: string, receipt: string, problem: string): void {
     this.runtime.log.warn({ provider, receipt, problem }, 'receipt set aside');
   }
-}
-
-const distinct = (claims: readonly Claim[]): Claim[] => [
-  ...new Map(claims.map((claim) => [claim.eventId, claim])).values(),
-];
-
-/** Conversation id → letter id of the legs whose provider these facts tell. */
-function conversationsOpenedBy(facts: readonly Fact[]): Map<string, string> {
-  return new Map(
-    facts.flatMap(({ letterId, leg, effect }): [string, string][] =>
-      effect?.of === 'leg' && effect.route !== undefined && leg !== undefined
-        ? [[conversationIdOf(letterId, leg), letterId]]
-        : [],
-    ),
-  );
-}
-
-/** Facts and claims by letter, in the order they came; claims of unknown conversations are left out. */
-function grouped(inputs: readonly Input[], letterOf: ReadonlyMap<string, string>): Map<string, (Fact | Claim)[]> {
-  const byLetter = new Map<string, (Fact | Claim)[]>();
-  const add = (id: string, input: Fact | Claim): void => {
-    const list = byLetter.get(id);
-    if (list === undefined) byLetter.set(id, [input]);
-    else list.push(input);
-  };
-  for (const input of inputs) {
-    if (input.is === 'fact') add(input.fact.letterId, input.fact);
-    if (input.is !== 'claim') continue;
-    const letterId = letterOf.get(input.claim.conversationId);
-    if (letterId !== undefined) add(letterId, input.claim);
-  }
-  return byLetter;
-}
-
-function claimRow(claim: Claim): ReceiptRow {
-  const { eventId, conversationId, provider, raw, receivedAt, says } = claim;
-  const signed = says.by === 'signature';
-  return {
-    eventId,
-    letterId: null,
-    leg: null,
-    conversationId,
-    provider,
-    kind: signed ? says.kind : REPORT_KIND,
-    raw,
-    certificates: signed ? says.certificates : null,
-    verified: signed,
-    problem: null,
-    receivedAt,
-  };
 }

@@ -12,11 +12,11 @@ export async function lettersOfConversations(
   conversations: readonly string[],
 ): Promise<Map<string, string>> {
   if (conversations.length === 0) return new Map();
-  const rows = (await manager.query(
+  const rows = await manager.query<{ conversation_id: string; letter_id: string }[]>(
     `SELECT conversation_id, letter_id FROM leg
      WHERE conversation_id = ANY($1::uuid[]) AND provider_organisation IS NOT NULL`,
     [conversations],
-  )) as { conversation_id: string; letter_id: string }[];
+  );
   return new Map(rows.map((row) => [row.conversation_id, row.letter_id]));
 }
 
@@ -35,11 +35,11 @@ export async function lockLetters(manager: Manager, ids: readonly string[]): Pro
     'INSERT INTO letter (id) SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING',
     [ids],
   );
-  const rows = (await manager.query(
+  const rows = await manager.query<LetterRecord[]>(
     `SELECT id, sender, reference, status, seq, head_hash, notify, notify_leg, refused_reason, refused_detail
      FROM letter WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`,
     [ids],
-  )) as LetterRecord[];
+  );
   return new Map(
     rows.map((row) => [
       row.id,
@@ -82,7 +82,7 @@ export async function loadKnown(
   events: readonly string[],
   opened: readonly string[],
 ): Promise<Loaded> {
-  const [row] = (await manager.query(
+  const [row] = await manager.query<[LoadedRecord]>(
     `SELECT
       (SELECT json_agg(l) FROM leg l WHERE letter_id = ANY($1::uuid[])) AS legs,
       (SELECT json_agg(e) FROM expectation e WHERE letter_id = ANY($1::uuid[]) AND met_at IS NULL) AS expectations,
@@ -93,7 +93,7 @@ export async function loadKnown(
          SELECT provider, kind, raw, conversation_id, received_at FROM receipt
          WHERE conversation_id = ANY($3::uuid[]) AND letter_id IS NULL AND problem IS NULL) r) AS waiting`,
     [letters, events, opened],
-  )) as [LoadedRecord];
+  );
   return {
     legs: (row.legs ?? []).map((leg) => ({
       letterId: leg.letter_id,

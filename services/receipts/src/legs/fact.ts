@@ -51,7 +51,8 @@ export function factOf(received: Received): Fact | undefined {
   const fact = read(received);
   if (fact === undefined) return undefined;
   if (!isUuid(fact.letterId)) throw new PermanentError('the letter id is not a UUID');
-  if (Number.isNaN(fact.at.getTime())) throw new PermanentError('the time of the event is outside the calendar');
+  const year = fact.at.getUTCFullYear();
+  if (!(year >= 1970 && year <= 9999)) throw new PermanentError('the time of the event is outside the calendar');
   if (fact.leg !== undefined && !isLegNumber(fact.leg)) throw new PermanentError('the leg number is out of range');
   return { ...fact, letterId: fact.letterId.toLowerCase() };
 }

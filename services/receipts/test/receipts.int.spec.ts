@@ -1,0 +1,339 @@
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { receiptSbd, signSbd, TestAuthority, type ReceiptBody, type SigningIdentity } from '@postgang/document-package';
+import { decode, type LetterNotify, type LetterStatusChanged } from '@postgang/pipeline';
+import {
+  BatchingSender,
+  createLogger,
+  createTopics,
+  draft,
+  kafkaClient,
+  kafkaProducer,
+  Publisher,
+  startService,
+  type Draft,
+  type RunningService,
+} from '@postgang/runtime';
+import { eventually, freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
+import pg from 'pg';
+import { service, verifyHistory, type HistoryEntry } from '../src/index.js';
+import { LetterFacts } from './letter-facts.js';
+
+const AGENCY = '991825827';
+const DIGIPOST = '984661185';
+const EBOKS = '996460320';
+const PRINTER = '910076787';
+const OPERATOR = '987464291';
+
+const prefix = uniquePrefix();
+const statuses: LetterStatusChanged[] = [];
+const notifications: LetterNotify[] = [];
+let closing: (() => Promise<unknown>)[] = [];
+let running: RunningService;
+let database: pg.Client;
+let publisher: Publisher;
+let signers: Record<string, SigningIdentity>;
+let stranger: SigningIdentity;
+
+beforeAll(async () => {
+  const { brokers } = testServers();
+  const log = createLogger('receipts', 'silent');
+  const kafka = kafkaClient({ brokers, topicPrefix: prefix }, 'receipts-spec', log);
+  await createTopics(kafka, [], { prefix, replication: 1, partitions: 2 });
+  const fresh = await freshDatabase();
+  closing.push(() => fresh.drop());
+  const authority = await TestAuthority.create();
+  signers = Object.fromEntries(
+    await Promise.all(
+      [DIGIPOST, EBOKS, PRINTER].map(async (number) => [number, await authority.issue(number, 'Provider')] as const),
+    ),
+  );
+  stranger = await (await TestAuthority.create('Somebody else')).issue(DIGIPOST, 'Not Digipost');
+  const producer = kafkaProducer(kafka);
+  await producer.connect();
+  closing.push(() => producer.disconnect());
+  publisher = new Publisher('integration-point', new BatchingSender(producer, prefix));
+  running = await startService(service, {
+    POSTGANG_ENVIRONMENT: 'test',
+    KAFKA_BROKERS: brokers.join(','),
+    TOPIC_PREFIX: prefix,
+    POSTGRES_URL: fresh.url,
+    LOG_LEVEL: 'silent',
+    RECEIPT_TRUST: authority.trust.map(String).join('\n'),
+  });
+  closing.push(() => running.stop());
+  database = new pg.Client({ connectionString: fresh.url });
+  await database.connect();
+  closing.push(() => database.end());
+  const consumer = kafka.consumer({ groupId: `${prefix}spec` });
+  await consumer.connect();
+  closing.push(() => consumer.disconnect());
+  await consumer.subscribe({
+    topics: [`${prefix}letter.status.v1`, `${prefix}letter.notify.v1`],
+    fromBeginning: true,
+  });
+  await consumer.run({
+    eachMessage: ({ topic, message }) => {
+      if (topic.endsWith('letter.status.v1')) statuses.push(decode('letter.status.v1', message.value));
+      else notifications.push(decode('letter.notify.v1', message.value));
+      return Promise.resolve();
+    },
+  });
+}, 60_000);
+
+afterAll(async () => {
+  for (const close of closing.reverse()) await close();
+  closing = [];
+}, 30_000);
+
+const send = (...drafts: Draft[]): Promise<void> =>
+  publisher.publish(drafts.map((one) => ({ ...one, id: one.id ?? randomUUID() })));
+const digital = (): LetterFacts => new LetterFacts(AGENCY, randomUUID(), 'DIGITAL_MAILBOX', 'digipost', DIGIPOST);
+const print = (): LetterFacts => new LetterFacts(AGENCY, randomUUID(), 'PRINT', 'print', PRINTER);
+
+const accepted = (letter: LetterFacts, more = {}): Draft =>
+  draft('letter.accepted.v1', letter.letterId, letter.accepted(more));
+const routed = (letter: LetterFacts): Draft => draft('letter.routed.v1', letter.letterId, letter.routed());
+const dispatch = (letter: LetterFacts): Draft =>
+  draft('letter.dispatch.<provider>.v1', letter.letterId, letter.dispatch(), { parameter: letter.provider });
+const dispatched = (letter: LetterFacts): Draft => draft('letter.dispatched.v1', letter.letterId, letter.dispatched());
+
+function rawReceipt(letter: LetterFacts, kind: ReceiptBody['kind'], signer?: SigningIdentity): Promise<string> {
+  const sbd = receiptSbd(
+    {
+      technicalSender: letter.organisation,
+      receiver: OPERATOR,
+      messageId: randomUUID(),
+      conversationId: letter.conversationId,
+      createdAt: new Date(),
+    },
+    {
+      kind,
+      process: letter.channel === 'PRINT' ? 'utskrift' : 'digital',
+      at: new Date(),
+      ...(kind === 'varslingfeiletkvittering' ? { extra: { varslingskanal: 'epost' } } : {}),
+    },
+  );
+  return signSbd(sbd, signer ?? (signers[letter.organisation] as SigningIdentity));
+}
+
+const received = (letter: LetterFacts, raw: string): Draft =>
+  draft(
+    'receipt.received.<provider>.v1',
+    letter.conversationId,
+    { provider: letter.provider, conversationId: letter.conversationId, raw, report: null, receivedAt: Date.now() },
+    { parameter: letter.provider },
+  );
+
+const receipt = async (letter: LetterFacts, kind: ReceiptBody['kind'], signer?: SigningIdentity): Promise<Draft> =>
+  received(letter, await rawReceipt(letter, kind, signer));
+
+const told = (letter: LetterFacts, status: string): Promise<LetterStatusChanged> =>
+  eventually(`${status} of ${letter.letterId}`, () =>
+    statuses.find((one) => one.letterId === letter.letterId && one.status === status),
+  );
+
+async function history(letter: LetterFacts): Promise<HistoryEntry[]> {
+  const { rows } = await database.query<HistoryEntry & { letter_id: string; event_id: string }>(
+    'SELECT * FROM history_api_v1.history WHERE letter_id = $1 ORDER BY seq',
+    [letter.letterId],
+  );
+  return rows.map((row) => ({ ...row, letterId: row.letter_id, eventId: row.event_id, cause: row.event_id }));
+}
+const kinds = async (letter: LetterFacts): Promise<string[]> => (await history(letter)).map(({ kind }) => kind);
+
+const storedReceipt = (raw: string): Promise<Record<string, unknown>> =>
+  eventually('the receipt in its table', async () => {
+    const { rows } = await database.query<Record<string, unknown>>('SELECT * FROM receipts.receipt WHERE raw = $1', [
+      raw,
+    ]);
+    return rows[0];
+  });
+
+describe('receipts', () => {
+  it('follows a digital letter to DELIVERED and OPENED, with a history whose chain holds', async () => {
+    const letter = digital();
+    await send(accepted(letter));
+    await told(letter, 'ACCEPTED');
+    await send(routed(letter));
+    await told(letter, 'ROUTED');
+    await send(dispatch(letter));
+    await told(letter, 'SEALED');
+    await send(dispatched(letter));
+    await told(letter, 'HANDED_OVER');
+    await send(await receipt(letter, 'leveringskvittering'));
+    const delivered = await told(letter, 'DELIVERED');
+    expect(delivered).toMatchObject({
+      sender: AGENCY,
+      reference: letter.reference,
+      leg: 1,
+      channel: 'DIGITAL_MAILBOX',
+      provider: 'digipost',
+    });
+    await send(await receipt(letter, 'aapningskvittering'));
+    const opened = await told(letter, 'OPENED');
+    expect(opened.seq).toBeGreaterThan(delivered.seq);
+    const { rows } = await database.query<{ head_hash: Buffer; status: string }>(
+      'SELECT head_hash, status FROM history_api_v1.letter WHERE id = $1',
+      [letter.letterId],
+    );
+    expect(rows[0]?.status).toBe('OPENED');
+    expect(verifyHistory(letter.letterId, await history(letter), rows[0]?.head_hash)).toBeUndefined();
+    const expectations = await database.query(
+      'SELECT 1 FROM receipts.expectation WHERE letter_id = $1 AND met_at IS NULL',
+      [letter.letterId],
+    );
+    expect(expectations.rowCount).toBe(0);
+  });
+
+  it('keeps the signed receipts with their certificates for the archive', async () => {
+    const letter = digital();
+    const raw = await rawReceipt(letter, 'leveringskvittering');
+    await send(accepted(letter), routed(letter), received(letter, raw));
+    await told(letter, 'DELIVERED');
+    const { rows } = await database.query<Record<string, string>>(
+      'SELECT raw, certificates, kind FROM history_api_v1.receipt WHERE letter_id = $1',
+      [letter.letterId],
+    );
+    expect(rows).toMatchObject([{ raw, kind: 'leveringskvittering' }]);
+    expect(rows[0]?.['certificates']).toContain('BEGIN CERTIFICATE');
+  });
+
+  it('follows a printed letter to POSTED', async () => {
+    const letter = print();
+    await send(accepted(letter), routed(letter), dispatch(letter), dispatched(letter));
+    await told(letter, 'HANDED_OVER');
+    await send(await receipt(letter, 'mottakskvittering'));
+    await told(letter, 'RECEIVED_FOR_PRINT');
+    await send(await receipt(letter, 'leveringskvittering'));
+    await told(letter, 'POSTED');
+  });
+
+  it('lets a receipt overtake the hand-over, which is then recorded as stale', async () => {
+    const letter = digital();
+    await send(accepted(letter), routed(letter), await receipt(letter, 'leveringskvittering'));
+    await told(letter, 'DELIVERED');
+    await send(dispatched(letter));
+    const late = await eventually('the late fact', async () =>
+      (await history(letter)).find(({ kind }) => kind === 'handed-over'),
+    );
+    expect(JSON.parse(late.data.toString())).toMatchObject({ stale: true });
+    expect(statuses.filter((one) => one.letterId === letter.letterId).at(-1)?.status).toBe('DELIVERED');
+  });
+
+  it('keeps a receipt of an unknown conversation and matches it when its leg becomes known', async () => {
+    const letter = digital();
+    const raw = await rawReceipt(letter, 'leveringskvittering');
+    await send(received(letter, raw));
+    expect(await storedReceipt(raw)).toMatchObject({ verified: true, letter_id: null, problem: null });
+    await send(accepted(letter), routed(letter));
+    await told(letter, 'DELIVERED');
+    expect(await storedReceipt(raw)).toMatchObject({ letter_id: letter.letterId, leg: 1 });
+  });
+
+  it('sets aside a receipt signed by another provider or by a stranger, and goes on with the next', async () => {
+    const letter = digital();
+    await send(accepted(letter), routed(letter), dispatched(letter));
+    await told(letter, 'HANDED_OVER');
+    const byOther = await rawReceipt(letter, 'leveringskvittering', signers[EBOKS]);
+    const byStranger = await rawReceipt(letter, 'leveringskvittering', stranger);
+    const good = await rawReceipt(letter, 'aapningskvittering');
+    const tampered = `${good.slice(0, -6)}${good.endsWith('AAAAAA') ? 'BBBBBB' : 'AAAAAA'}`;
+    const rubbish = 'not a receipt \0 at all';
+    const bad = [byOther, byStranger, tampered, rubbish].map((raw) => received(letter, raw));
+    await send(...bad, await receipt(letter, 'mottakskvittering'), await receipt(letter, 'leveringskvittering'));
+    await told(letter, 'DELIVERED');
+    expect(await storedReceipt(byOther)).toMatchObject({ problem: 'wrong-signer', letter_id: null });
+    expect(await storedReceipt(byStranger)).toMatchObject({ problem: 'certificate-untrusted', verified: false });
+    expect(await storedReceipt(tampered)).toMatchObject({ problem: 'signature-invalid', verified: false });
+    expect(await storedReceipt('not a receipt \uFFFD at all')).toMatchObject({ problem: 'not-a-package' });
+    expect((await kinds(letter)).sort()).toEqual(['accepted', 'handed-over', 'leveringskvittering', 'routed']);
+  });
+
+  it('writes one entry for a record that comes twice, and publishes the same status again', async () => {
+    const letter = digital();
+    const again = { ...routed(letter), id: randomUUID() };
+    await send(accepted(letter), again);
+    const first = await told(letter, 'ROUTED');
+    await send(again);
+    const repeated = await eventually('the status a second time', () => {
+      const found = statuses.filter((one) => one.letterId === letter.letterId && one.status === 'ROUTED');
+      return found.length === 2 ? found : undefined;
+    });
+    expect(repeated[1]).toEqual(first);
+    expect((await kinds(letter)).filter((kind) => kind === 'routed')).toHaveLength(1);
+  });
+
+  it('orders a service message once when the letter is delivered, unless the mailbox notifies', async () => {
+    const notice = { emailText: null, smsText: null, serviceMessage: true };
+    const [plain, noticed] = [digital(), digital()];
+    await send(accepted(plain, { notice }), accepted(noticed, { notice: { ...notice, smsText: Buffer.from('x') } }));
+    await Promise.all([told(plain, 'ACCEPTED'), told(noticed, 'ACCEPTED')]);
+    await send(routed(plain), routed(noticed));
+    await Promise.all([told(plain, 'ROUTED'), told(noticed, 'ROUTED')]);
+    await send(await receipt(noticed, 'leveringskvittering'));
+    await told(noticed, 'DELIVERED');
+    await send(await receipt(plain, 'leveringskvittering'), await receipt(plain, 'leveringskvittering'));
+    await eventually('the order', () => notifications.find((one) => one.letterId === plain.letterId));
+    await eventually('both receipts', async () => ((await kinds(plain)).length === 4 ? true : undefined));
+    expect(notifications).toMatchObject([{ letterId: plain.letterId, leg: 1, reference: plain.reference }]);
+  });
+
+  it('ends REFUSED with the reason when a letter is refused, and leaves it alone when a hand-in is', async () => {
+    const [refused, untouched] = [digital(), digital()];
+    const refusal = (letter: LetterFacts, about: 'LETTER' | 'HAND_IN'): Draft =>
+      draft('letter.refused.v1', letter.letterId, {
+        about,
+        letterId: letter.letterId,
+        sender: AGENCY,
+        reference: letter.reference,
+        leg: null,
+        reason: 'no-postal-address',
+        detail: 'One sentence.',
+        pointer: null,
+        stage: 'register-lookup',
+        refusedAt: Date.now(),
+      });
+    await send(accepted(refused), accepted(untouched));
+    await Promise.all([told(refused, 'ACCEPTED'), told(untouched, 'ACCEPTED')]);
+    await send(refusal(untouched, 'HAND_IN'), refusal(refused, 'LETTER'), routed(untouched));
+    expect(await told(refused, 'REFUSED')).toMatchObject({
+      reason: 'no-postal-address',
+      detail: 'One sentence.',
+      leg: null,
+    });
+    await told(untouched, 'ROUTED');
+    expect(await kinds(untouched)).toEqual(['accepted', 'routed']);
+  });
+
+  it('takes an adapter at its word about its own legs only', async () => {
+    const [own, foreign] = [digital(), digital()];
+    const report = (letter: LetterFacts, provider: string, outcome: 'TAKEN' | 'REFUSED'): Draft =>
+      draft(
+        'receipt.received.<provider>.v1',
+        letter.conversationId,
+        {
+          provider,
+          conversationId: null,
+          raw: null,
+          report: { letterId: letter.letterId, leg: 1, outcome, reason: 'address-unknown' },
+          receivedAt: Date.now(),
+        },
+        { parameter: provider },
+      );
+    await send(accepted(own), routed(own), accepted(foreign), routed(foreign));
+    await Promise.all([told(own, 'ROUTED'), told(foreign, 'ROUTED')]);
+    await send(report(foreign, 'eboks', 'REFUSED'), report(own, 'digipost', 'REFUSED'));
+    expect(await told(own, 'REFUSED')).toMatchObject({ reason: 'address-unknown', leg: 1 });
+    const aside = await eventually('the foreign report set aside', async () => {
+      const { rows } = await database.query<{ letter_id: string | null }>(
+        "SELECT letter_id FROM receipts.receipt WHERE conversation_id = $1 AND problem = 'wrong-provider'",
+        [foreign.conversationId],
+      );
+      return rows[0];
+    });
+    expect(aside.letter_id).toBeNull();
+    expect(await kinds(foreign)).toEqual(['accepted', 'routed']);
+  });
+});
