@@ -13,7 +13,6 @@ import {
   Publisher,
   startService,
   type Draft,
-  type RunningService,
 } from '@postgang/runtime';
 import { eventually, freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
 import pg from 'pg';
@@ -30,7 +29,6 @@ const prefix = uniquePrefix();
 const statuses: LetterStatusChanged[] = [];
 const notifications: LetterNotify[] = [];
 let closing: (() => Promise<unknown>)[] = [];
-let running: RunningService;
 let database: pg.Client;
 let publisher: Publisher;
 let signers: Record<string, SigningIdentity>;
@@ -54,15 +52,19 @@ beforeAll(async () => {
   await producer.connect();
   closing.push(() => producer.disconnect());
   publisher = new Publisher('integration-point', new BatchingSender(producer, prefix));
-  running = await startService(service, {
+  const environment = {
     POSTGANG_ENVIRONMENT: 'test',
     KAFKA_BROKERS: brokers.join(','),
     TOPIC_PREFIX: prefix,
     POSTGRES_URL: fresh.url,
     LOG_LEVEL: 'silent',
     RECEIPT_TRUST: authority.trust.map(String).join('\n'),
-  });
-  closing.push(() => running.stop());
+  };
+  // two, so that a letter's facts and its receipts are often in different hands
+  for (let instance = 1; instance <= 2; instance++) {
+    const running = await startService(service, environment);
+    closing.push(() => running.stop());
+  }
   database = new pg.Client({ connectionString: fresh.url });
   await database.connect();
   closing.push(() => database.end());
@@ -230,6 +232,24 @@ describe('receipts', () => {
     await send(accepted(letter), routed(letter));
     await told(letter, 'DELIVERED');
     expect(await storedReceipt(raw)).toMatchObject({ letter_id: letter.letterId, leg: 1 });
+  });
+
+  it('loses no receipt that arrives at the same moment as its leg, and forks no chain', async () => {
+    const letters = Array.from({ length: 60 }, digital);
+    const receipts = await Promise.all(letters.map((letter) => receipt(letter, 'leveringskvittering')));
+    await Promise.all(
+      letters.map((letter, index) =>
+        send(accepted(letter), dispatch(letter), receipts[index] as Draft, dispatched(letter), routed(letter)),
+      ),
+    );
+    await Promise.all(letters.map((letter) => told(letter, 'DELIVERED')));
+    for (const letter of letters) {
+      const entries = await eventually('all five entries', async () => {
+        const found = await history(letter);
+        return found.length === 5 ? found : undefined;
+      });
+      expect(verifyHistory(letter.letterId, entries)).toBeUndefined();
+    }
   });
 
   it('sets aside a receipt signed by another provider or by a stranger, and goes on with the next', async () => {
