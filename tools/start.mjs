@@ -3,129 +3,57 @@
  * First step of every npm script. Needs nothing but Node ≥ 20: installs the dependencies when they are missing or stale, and goes on with the
  * project's own Node 24.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { install } from './start/install.mjs';
+import { lint } from './start/lint.mjs';
+import { nx, run } from './start/run.mjs';
+import { endWithParent } from './start/end-with-parent.mjs';
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const BIN = join(ROOT, 'node_modules', '.bin');
-const STAMP = join(ROOT, 'node_modules', '.postgang-installed');
-const NODE = join(BIN, 'node');
+const TSC = 'node_modules/typescript/bin/tsc';
+// Node's warnings about its own module loader, and about a timer that Kafka's client sets in the past
+const JEST_FLAGS = [
+  '--experimental-vm-modules',
+  '--disable-warning=ExperimentalWarning',
+  '--disable-warning=TimeoutNegativeWarning',
+];
+const PRETTIER = 'node_modules/prettier/bin/prettier.cjs';
 
+/** Each answers with its exit code. @type {Record<string, (args: string[]) => Promise<number>>} */
 const TASKS = {
   build: () => build(),
   check: async () =>
-    (await run(TSC, ['-p', 'tsconfig.json'])) ||
-    nx(['run-many', '-t', 'lint', '--outputStyle=static']) ||
-    run(PRETTIER, ['--check', '--log-level', 'warn', '.']),
-  format: () => run(PRETTIER, ['--write', '--log-level', 'warn', '.']),
-  generate: () => nx(['build', 'pipeline']) || run(['libs/pipeline/dist/generate-main.js']),
-  test: (args) =>
-    run(
-      [
-        '--experimental-vm-modules',
-        '--disable-warning=ExperimentalWarning',
-        '--disable-warning=TimeoutNegativeWarning',
-        'tools/test/run.mjs',
-      ],
-      args,
-    ),
-  demo: (args) => build() || run(['tools/demo/dist/main.js'], args),
-  bench: (args) => build() || run(['tools/bench/dist/main.js'], args),
-  sandbox: (args) => build() || run(['services/sandbox/dist/main.js'], args),
-  cli: (args) => build() || run(['tools/cli/dist/main.js'], args),
+    (await run([TSC, '-p', 'tsconfig.json'])) ||
+    (await lint()) ||
+    (await run([PRETTIER, '--check', '--log-level', 'warn', '.'])),
+  format: () => run([PRETTIER, '--write', '--log-level', 'warn', '.']),
+  generate: async () => (await nx(['build', 'pipeline'])) || (await run(['libs/pipeline/dist/generate-main.js'])),
+  test: (args) => run([...JEST_FLAGS, 'tools/start/jest.mjs', ...args]),
+  demo: (args) => built('tools/demo/dist/main.js', args),
+  bench: (args) => built('tools/bench/dist/main.js', args),
+  sandbox: (args) => built('services/sandbox/dist/main.js', args),
+  cli: (args) => built('tools/cli/dist/main.js', args),
 };
-const TSC = ['node_modules/typescript/bin/tsc'];
-const PRETTIER = ['node_modules/prettier/bin/prettier.cjs'];
 
-process.chdir(ROOT);
-const [task, ...args] = process.argv.slice(2);
-if (TASKS[task] === undefined) fail(`usage: node tools/start.mjs ${Object.keys(TASKS).join('|')}`, 2);
-if (Number(process.versions.node.split('.')[0]) < 20)
-  fail(
-    `Postgang needs Node 20 or newer to start; this is ${process.version}. It brings its own Node 24 after that.`,
-    2,
-  );
-install();
-process.exit(await TASKS[task](args));
+const build = () => nx(['run-many', '-t', 'build', '--outputStyle=static'], { announce: 'Building …' });
 
-function install() {
-  const wanted = createHash('sha256').update(readFileSync('package-lock.json')).digest('hex');
-  const installed = () => existsSync(STAMP) && readFileSync(STAMP, 'utf8') === wanted && existsSync(NODE);
-  if (installed()) return;
-  const lock = join(ROOT, '.postgang-install-lock');
-  if (!takeLock(lock, installed)) return;
-  try {
-    process.stderr.write('Installing dependencies (npm ci); this takes a minute or two the first time …\n');
-    const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-      stdio: ['ignore', 2, 2],
-      shell: process.platform === 'win32',
-    });
-    if (npm.error !== undefined) fail('npm is not installed. It comes with Node: https://nodejs.org', 2);
-    if (npm.status !== 0) fail('npm ci failed; its message is above.', 1);
-    if (!existsSync(NODE))
-      fail(
-        "npm did not install the project's own Node 24: install scripts are switched off. Run: npm ci --ignore-scripts=false",
-        1,
-      );
-    writeFileSync(STAMP, wanted);
-  } finally {
-    rmdirSync(lock);
-  }
+/** @param {string} main @param {string[]} args */
+const built = async (main, args) => (await build()) || (await run([main, ...args]));
+
+const [name = '', ...args] = process.argv.slice(2);
+process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
+if (process.env.npm_lifecycle_event !== undefined) endWithParent();
+try {
+  const task = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
+  if (task === undefined) throw new Error(`usage: node tools/start.mjs ${Object.keys(TASKS).join('|')}`);
+  if (Number(process.versions.node.split('.')[0]) < 20)
+    throw new Error(
+      `Postgang needs Node 20 or newer to start (it brings its own Node 24); this is ${process.version}.`,
+    );
+  await install();
+  process.exitCode = await task(args);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 2;
 }
-
-/** Another start may be installing: wait for it. The lock is a folder, for mkdir is atomic. Returns false when the other one did the work. */
-function takeLock(lock, installed) {
-  for (let waited = 0; waited < 600; waited++) {
-    try {
-      mkdirSync(lock);
-      return true;
-    } catch {
-      if (installed()) return false;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
-    }
-  }
-  fail(
-    'Another start has been installing for ten minutes. If none is running, remove the folder .postgang-install-lock',
-    1,
-  );
-}
-
-function build() {
-  return nx(['run-many', '-t', 'build', '--outputStyle=static'], { quiet: true });
-}
-
-function nx(nxArgs, { quiet = false } = {}) {
-  const result = spawnSync(NODE, ['node_modules/nx/dist/bin/nx.js', ...nxArgs], {
-    env: environment(),
-    encoding: 'utf8',
-    stdio: quiet ? 'pipe' : ['ignore', 'inherit', 'inherit'],
-  });
-  if (quiet && result.status !== 0) process.stderr.write(`${result.stdout}${result.stderr}`);
-  return result.status ?? 1;
-}
-
-function run(command, more = []) {
-  const child = spawn(NODE, [...command, ...more], { stdio: 'inherit', env: environment() });
-  // the terminal signals the whole group; the child decides how long it needs
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1))));
-}
-
-function environment() {
-  return {
-    ...process.env,
-    PATH: `${BIN}:${process.env.PATH}`,
-    NX_DAEMON: 'false',
-    NX_NO_CLOUD: 'true',
-    NX_TUI: 'false',
-    KAFKAJS_NO_PARTITIONER_WARNING: '1',
-  };
-}
-
-function fail(message, code) {
-  process.stderr.write(`${message}\n`);
-  process.exit(code);
-}
+process.exit();

@@ -22,7 +22,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
  * @property {{ kafka?: number, postgres?: number, redis?: number }} [ports] wanted ones; else free ones
  * @property {(line: string) => void} [log]
  *
- * @typedef {{ kafka: { brokers: string[] }, postgres: { url: string }, redis: { url: string }, stop(): Promise<void> }} Servers
+ * @typedef {{ kafka: { brokers: string[] }, postgres: { url: string }, redis: { url: string }, stop: () => Promise<void> }} Servers
  */
 
 /**
@@ -55,7 +55,7 @@ export async function startServers({
     folder.leave();
   };
   /**
-   * @template {{ stop(): Promise<void> }} T @template N
+   * @template {{ stop: () => Promise<void> }} T @template N
    * @param {boolean} wanted @param {N} none @param {() => Promise<T>} start @returns {Promise<T | N>}
    */
   const one = async (wanted, none, start) => {

@@ -4,23 +4,24 @@ import { fileURLToPath } from 'node:url';
 
 const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url));
 const LAST_LINES = 20;
+const STDERR = 2;
 
 /**
  * A process that ends when we end, whatever ends us.
- * @typedef {{ name: string, pid: number | undefined, exited: Promise<number>, stop(): Promise<void>, lastLines(count?: number): string }} Supervised
+ * @typedef {{ name: string, pid: number | undefined, exited: Promise<number>, stop: () => Promise<void>, lastLines: (count?: number) => string }} Supervised
  *
  * `graceMs`: after that long the process and what it started are killed. `stopSignal`: what it is asked with. `uid`, `gid`: whom it runs as.
  * `started` hears the supervisor's process id at once.
- * @typedef {{ name: string, logFile: string, env?: NodeJS.ProcessEnv, cwd?: string, graceMs?: number, stopSignal?: NodeJS.Signals, uid?: number, gid?: number, started?: (pid: number | undefined) => void }} SupervisedOptions
+ * @typedef {{ name: string, logFile?: string, env?: NodeJS.ProcessEnv, cwd?: string, graceMs?: number, stopSignal?: NodeJS.Signals, uid?: number, gid?: number, started?: (pid: number | undefined) => void }} SupervisedOptions
  */
 
 /**
- * Its output is appended to `logFile`. A command that cannot be started at all ends with code 127 and says so there.
+ * Its output is appended to `logFile`, or shown on stderr without one. A command that cannot be started at all ends with code 127 and says so there.
  * @param {string} command @param {readonly string[]} args @param {SupervisedOptions} options @returns {Supervised}
  */
 export function spawnSupervised(command, args, options) {
   const { graceMs, stopSignal, uid, gid } = options;
-  const log = openSync(options.logFile, 'a');
+  const log = options.logFile === undefined ? STDERR : openSync(options.logFile, 'a');
   const child = spawn(
     process.execPath,
     [SUPERVISOR, JSON.stringify({ graceMs, stopSignal, uid, gid }), command, ...args],
@@ -32,7 +33,7 @@ export function spawnSupervised(command, args, options) {
       cwd: options.cwd,
     },
   );
-  closeSync(log);
+  if (log !== STDERR) closeSync(log);
   options.started?.(child.pid);
   child.stdin?.on('error', () => undefined);
   /** @type {Promise<number>} */
@@ -50,6 +51,7 @@ export function spawnSupervised(command, args, options) {
       await exited;
     },
     lastLines: (count = LAST_LINES) => {
+      if (options.logFile === undefined) return '';
       try {
         return readFileSync(options.logFile, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
       } catch {
@@ -74,7 +76,8 @@ export async function runSupervised(command, args, options) {
   clearTimeout(timer);
   if (code === 0) return;
   const what = late ? `was not done after ${options.timeoutMs / 1000} s` : `failed with exit code ${code}`;
-  throw new Error(`${child.name} ${what}. Its last lines:\n${child.lastLines()}`);
+  const told = options.logFile === undefined ? 'Its message is above.' : `Its last lines:\n${child.lastLines()}`;
+  throw new Error(`${child.name} ${what}. ${told}`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { startServers, sweepFolders } from '../../../deploy/local/src/index.mjs';
+import { startServers, sweepFolders } from '@postgang/deploy-local';
 
 const PREFIX = 'test-';
 

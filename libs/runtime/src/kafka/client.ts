@@ -9,6 +9,8 @@ import {
 } from 'kafkajs';
 import type { Logger } from 'pino';
 
+export type { Kafka, Producer } from 'kafkajs';
+
 /** kafkajs is imported in this folder only, with the settings that its known faults ask for (README, "Traps"). */
 export interface KafkaSettings {
   readonly brokers: readonly string[];
