@@ -1,0 +1,47 @@
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { DependencyDown, PermanentError, TransientError } from '@postgang/outside';
+import { StoreFull, StoreUnavailable } from './errors.js';
+
+/** A write may be cut short, most often just before the disk is full. Returns the position after the last byte. */
+export async function writeFully(file: FileHandle, bytes: Buffer, position: number): Promise<number> {
+  let done = 0;
+  while (done < bytes.length) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+  return position + done;
+}
+
+/** Shorter than asked only where the file ends. */
+export async function readFully(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}
+
+/** A new file survives a power cut only when its folder has been synced too. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+/** File system errors become our own; what has a fate already, or is the content's own error, keeps it. */
+export function asStoreError(error: unknown): unknown {
+  if (error instanceof DependencyDown || error instanceof PermanentError || error instanceof TransientError)
+    return error;
+  if ((error as NodeJS.ErrnoException | undefined)?.syscall === undefined) return error;
+  return FULL.has(codeOf(error) ?? '') ? new StoreFull(error) : new StoreUnavailable(error);
+}
