@@ -63,7 +63,7 @@ describe('a grant that is right', () => {
     const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
     const keys = [{ ...(await exportJWK(publicKey)), kid: 'key-1' }];
     await sender.post('/admin/clients', { organisation: OTHER_AGENCY, clientId: 'agency', jwks: { keys } });
-    const identity = { key: KeyObject.from(privateKey as never), certificates: [] };
+    const identity = { key: KeyObject.from(privateKey), certificates: [] };
     const claims = { iss: 'agency', scope: 'postgang:letters.write postgang:letters.read' };
     const response = await sender.redeem(await sender.grant(claims, { identity, header: { kid: 'key-1' } }));
     expect(response.status).toBe(200);

@@ -95,7 +95,7 @@ export class Sender {
       manifest: {
         sender: `0192:${AGENCY}`,
         language: 'no',
-        ...(digital ? { mailboxAddress: options.manifestMailbox ?? (to.contact.mailbox?.address as string) } : {}),
+        ...(digital ? { mailboxAddress: options.manifestMailbox ?? to.contact.mailbox?.address } : {}),
       },
       main: { href: safeHref(0, mediaType), mediaType, title: 'Vedtak om løyve', content: options.content ?? PDF },
       attachments: [],
@@ -115,7 +115,7 @@ export class Sender {
     const sbd = digital
       ? digitalSbd(head, {
           ...common,
-          mailboxAddress: to.contact.mailbox?.address as string,
+          mailboxAddress: to.contact.mailbox?.address,
           securityLevel: 3,
           nonSensitiveTitle: 'Brev fra kommunen',
           language: 'nb',

@@ -85,7 +85,7 @@ export class Tokens {
         ? {}
         : { supplier: participant(request.supplier), delegation_source: DELEGATION_SOURCE }),
     })
-      .setProtectedHeader({ alg: 'RS256', kid: kid as string })
+      .setProtectedHeader({ alg: 'RS256', kid: kid })
       .sign(this.key);
   }
 
