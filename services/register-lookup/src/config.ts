@@ -1,0 +1,12 @@
+import { runtimeConfig } from '@postgang/runtime';
+import { z } from 'zod';
+
+export const registerLookupConfig = runtimeConfig.extend({
+  MASKINPORTEN_ISSUER: z.url().describe('issuer of the tokens for the registers; ends with a slash'),
+  MASKINPORTEN_CLIENT_ID: z.string().min(1).describe("the operator's client at Maskinporten"),
+  OPERATOR_KEY: z.string().describe("PEM of the operator's private key (OPERATOR_KEY_FILE)"),
+  OPERATOR_CHAIN: z.string().describe("PEM of the operator's certificates, leaf first (OPERATOR_CHAIN_FILE)"),
+  KRR_URL: z.url().describe('contact and reservation register, without /rest'),
+  POPULATION_REGISTER_URL: z.url().describe('Folkeregisteret, without /folkeregisteret'),
+});
+export type RegisterLookupConfig = z.infer<typeof registerLookupConfig>;

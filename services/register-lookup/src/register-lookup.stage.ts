@@ -1,0 +1,102 @@
+import { Controller, Inject } from '@nestjs/common';
+import { signingIdentityFromPem } from '@postgang/document-package';
+import { MaskinportenTokens, RedisTokenCache, SenderNotAuthorised } from '@postgang/maskinporten';
+import { HttpClient, TransientError } from '@postgang/outside';
+import { ContactRegister, PopulationRegister } from '@postgang/registers';
+import {
+  CONFIG,
+  ConsumedOffsets,
+  failed,
+  publish,
+  RUNTIME,
+  Stage,
+  storedDraft,
+  type Outcome,
+  type Received,
+  type Runtime,
+} from '@postgang/runtime';
+import { createHash } from 'node:crypto';
+import type { RegisterLookupConfig } from './config.js';
+import { storedRoutes, storeRoutes, type Route } from './db/routes.js';
+import { decide, type Registers } from './decide.js';
+
+const LEG = 1;
+/** A delegation that lapsed is mended by a person at the agency; asking every ten seconds helps nobody. */
+const NOT_AUTHORISED_RETRY_MS = 60_000;
+
+@Controller()
+export class RegisterLookupStage {
+  private readonly registers: Registers;
+
+  constructor(
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    @Inject(CONFIG) config: RegisterLookupConfig,
+  ) {
+    const tokens = new MaskinportenTokens({
+      issuer: config.MASKINPORTEN_ISSUER,
+      clientId: config.MASKINPORTEN_CLIENT_ID,
+      signer: signingIdentityFromPem(config.OPERATOR_KEY, config.OPERATOR_CHAIN),
+      http: new HttpClient({
+        name: 'maskinporten',
+        baseUrl: config.MASKINPORTEN_ISSUER,
+        timeoutMs: 5_000,
+        concurrency: 16,
+      }),
+      ...(runtime.redis === undefined
+        ? {}
+        : {
+            cache: new RedisTokenCache(
+              runtime.redis,
+              createHash('sha256').update(`token cache ${config.OPERATOR_KEY}`).digest(),
+            ),
+          }),
+    });
+    const register = (name: string, baseUrl: string): HttpClient =>
+      new HttpClient({ name, baseUrl, timeoutMs: 8_000, concurrency: 16, maxResponseBytes: 32 * 1024 * 1024 });
+    this.registers = {
+      contacts: new ContactRegister(register('krr', config.KRR_URL), tokens),
+      population: new PopulationRegister(register('folkeregisteret', config.POPULATION_REGISTER_URL), tokens),
+    };
+  }
+
+  /** A letter decided before keeps its decision, even if the registers would answer differently now. */
+  @Stage('letter.accepted.v1')
+  async handle(batch: readonly Received<'letter.accepted.v1'>[]): Promise<readonly Outcome[]> {
+    const database = this.runtime.database;
+    const known = await storedRoutes(
+      database,
+      batch.map(({ event }) => event.letter.letterId),
+      LEG,
+    );
+    const fresh = batch.filter(({ event }) => !known.has(event.letter.letterId));
+    const letters = fresh.map(({ event }) => event.letter);
+    const decided =
+      letters.length === 0 ? [] : await decide(letters, this.registers, this.runtime.keys, this.runtime.clock.now());
+    const errors = new Map(
+      decided.flatMap((result, index) =>
+        result instanceof Error ? [[letters[index]?.letterId, result] as const] : [],
+      ),
+    );
+    const routes = await database.transaction(async (manager) => {
+      const stored = await storeRoutes(
+        manager,
+        decided.filter((result): result is Route => !(result instanceof Error)),
+      );
+      await ConsumedOffsets.save(manager, batch);
+      return stored;
+    });
+    return batch.map(({ event: { letter } }) => {
+      const route = known.get(letter.letterId) ?? routes.get(letter.letterId);
+      if (route !== undefined)
+        return publish(
+          storedDraft(route.routed ? 'letter.routed.v1' : 'letter.refused.v1', letter.letterId, route.event),
+        );
+      const error = errors.get(letter.letterId);
+      return failed(
+        error instanceof SenderNotAuthorised
+          ? new TransientError(error.message, { cause: error, retryAfterMs: NOT_AUTHORISED_RETRY_MS })
+          : error,
+      );
+    });
+  }
+}
