@@ -42,7 +42,7 @@ const built = async (main, args) => (await build()) || (await run([main, ...args
 
 const [name = '', ...args] = process.argv.slice(2);
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
-if (process.env.npm_lifecycle_event !== undefined) endWithParent();
+if (process.env.npm_lifecycle_event !== undefined) endWithParent({ throughShell: true });
 try {
   const task = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
   if (task === undefined) throw new Error(`usage: node tools/start.mjs ${Object.keys(TASKS).join('|')}`);
