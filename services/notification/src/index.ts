@@ -1,0 +1,13 @@
+import 'reflect-metadata';
+import type { Service } from '@postgang/runtime';
+import { notificationConfig, type NotificationConfig } from './config.js';
+import { Initial1763900000000 } from './db/1-initial.migration.js';
+import { NotificationModule } from './notification.module.js';
+
+/** Sends the service messages that senders ordered. */
+export const service: Service<NotificationConfig> = {
+  name: 'notification',
+  config: notificationConfig,
+  module: () => ({ module: NotificationModule }),
+  database: { entities: [], migrations: [Initial1763900000000] },
+};

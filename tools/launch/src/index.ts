@@ -1,0 +1,3 @@
+export * from './launch.js';
+export * from './services.js';
+export * from './settings.js';
