@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, type KeyObject } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, unlink } from 'node:fs/promises';
 import { DocumentDamaged } from './errors.js';
@@ -68,8 +68,6 @@ export async function writeLarge(
     await file.close().catch(() => undefined);
     await unlink(path).catch(() => undefined);
     throw error;
-  } finally {
-    head.dataKey.fill(0);
   }
 }
 
@@ -115,7 +113,7 @@ export async function* readLarge(
   }
 }
 
-function openPiece(sealed: Buffer, key: Buffer, nonce: Buffer, context: Buffer): Buffer {
+function openPiece(sealed: Buffer, key: KeyObject, nonce: Buffer, context: Buffer): Buffer {
   const decipher = createDecipheriv('aes-256-gcm', key, nonce);
   decipher.setAAD(context);
   decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));

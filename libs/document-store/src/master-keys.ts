@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { DocumentDamaged, UnknownMasterKey } from './errors.js';
 import { randomSlice } from './random.js';
 
@@ -14,7 +14,8 @@ const CACHED_SEGMENTS = 512;
  * Rotation: distribute the new key to all, make it active, retire the old one when the last segment that used it has been dropped.
  */
 export class MasterKeys {
-  private readonly derived = new Map<string, Buffer>();
+  /** Key objects, here and for data keys: Node takes 25 µs longer over a cipher that is given its key as bytes. */
+  private readonly derived = new Map<string, KeyObject>();
 
   constructor(
     readonly active: string,
@@ -51,7 +52,7 @@ export class MasterKeys {
     return Buffer.concat([nonce, cipher.update(dataKey), cipher.final(), cipher.getAuthTag()]);
   }
 
-  unwrap(keyId: string, segment: string, context: Buffer, wrapped: Buffer): Buffer {
+  unwrap(keyId: string, segment: string, context: Buffer, wrapped: Buffer): KeyObject {
     const decipher = createDecipheriv('aes-256-gcm', this.segmentKey(keyId, segment), wrapped.subarray(0, NONCE_BYTES));
     decipher.setAAD(context);
     decipher.setAuthTag(wrapped.subarray(NONCE_BYTES + DATA_KEY_BYTES));
@@ -61,16 +62,18 @@ export class MasterKeys {
     } catch (error) {
       throw new DocumentDamaged(error);
     }
-    return dataKey;
+    const key = createSecretKey(dataKey);
+    dataKey.fill(0);
+    return key;
   }
 
-  private segmentKey(keyId: string, segment: string): Buffer {
+  private segmentKey(keyId: string, segment: string): KeyObject {
     const name = `${segment}/${keyId}`;
     const cached = this.derived.get(name);
     if (cached !== undefined) return cached;
     const master = this.keys.get(keyId);
     if (master === undefined) throw new UnknownMasterKey();
-    const key = Buffer.from(hkdfSync('sha256', master, segment, 'postgang document keys', 32));
+    const key = createSecretKey(Buffer.from(hkdfSync('sha256', master, segment, 'postgang document keys', 32)));
     if (this.derived.size >= CACHED_SEGMENTS) this.derived.clear();
     this.derived.set(name, key);
     return key;

@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { DocumentDamaged, DocumentErased } from './errors.js';
 import { DATA_KEY_BYTES, WRAPPED_KEY_BYTES, type MasterKeys } from './master-keys.js';
 import { randomSlice } from './random.js';
@@ -24,7 +24,7 @@ export interface SealedHead {
   /** The head without the wrapped key. */
   readonly context: Buffer;
   /** Belongs to this document only and is used for nothing else, so its nonces may be plain counters. */
-  readonly dataKey: Buffer;
+  readonly dataKey: KeyObject;
 }
 
 export function makeHead(magic: string, segment: string, keys: MasterKeys): SealedHead {
@@ -36,7 +36,10 @@ export function makeHead(magic: string, segment: string, keys: MasterKeys): Seal
   context.write(keys.active, KEY_ID_AT, 'latin1');
   const dataKey = randomSlice(DATA_KEY_BYTES);
   const wrapped = keys.wrap(segment, context, dataKey);
-  return { documentId: id.toString('hex'), bytes: Buffer.concat([context, wrapped]), context, dataKey };
+  const head = { documentId: id.toString('hex'), bytes: Buffer.concat([context, wrapped]), context };
+  const key = createSecretKey(dataKey);
+  dataKey.fill(0);
+  return { ...head, dataKey: key };
 }
 
 /** Finds the head's own end and checks that it is the document the ref names; does not yet open the key. */
@@ -57,7 +60,7 @@ export function openHead(
   documentId: string,
   bytes: Buffer,
   keys: MasterKeys,
-): { context: Buffer; dataKey: Buffer; length: number } {
+): { context: Buffer; dataKey: KeyObject; length: number } {
   const { context, wrapped } = findHead(magic, documentId, bytes);
   if (wrapped.equals(ERASED)) throw new DocumentErased();
   const keyId = context.toString('latin1', KEY_ID_AT);

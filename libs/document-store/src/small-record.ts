@@ -31,7 +31,6 @@ export function sealRecord(content: Uint8Array, segment: string, keys: MasterKey
   const cipher = createCipheriv('aes-256-gcm', head.dataKey, NONCE);
   cipher.setAAD(head.context);
   const sealed = [head.bytes, cipher.update(sha256), cipher.update(content), cipher.final(), cipher.getAuthTag()];
-  head.dataKey.fill(0);
   return { documentId: head.documentId, bytes: Buffer.concat(sealed), sha256 };
 }
 
@@ -43,7 +42,6 @@ export function openRecord(record: Buffer, segment: string, documentId: string, 
   decipher.setAAD(context);
   decipher.setAuthTag(record.subarray(record.length - TAG_BYTES));
   const plain = decipher.update(record.subarray(length, record.length - TAG_BYTES));
-  dataKey.fill(0);
   try {
     decipher.final();
   } catch (error) {

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { DocumentDamaged, DocumentErased, DocumentMissing, InvalidRef, UnknownMasterKey } from '../src/index.js';
-import { collect } from './document-store.contract.js';
 import { storeFolder, type StoreFolder } from './store-folder.js';
 
 /** Where the parts of a sealed document begin, for a key id of two characters (sealed-head.ts). */
