@@ -25,7 +25,10 @@ export function endWithParent({ throughShell = false } = {}) {
 function parentOf(pid) {
   try {
     // the name before the bracket may hold blanks
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) \S /s, '').split(' ', 1).join();
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) \S /s, '')
+      .split(' ', 1)
+      .join();
   } catch {
     return '';
   }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -21,34 +21,70 @@ export async function claimFolder(
   { keep, waitMs = LEAVING_MS, refusal = `other servers run in ${dir}: stop them` },
 ) {
   const owners = join(dir, OWNERS);
+  /** @type {Set<number>} */
+  const ours = new Set();
   /** @param {number | undefined} pid */
   const note = (pid) => {
     if (pid === undefined) return;
-    mkdirSync(owners, { recursive: true });
-    writeFileSync(join(owners, String(pid)), '');
+    ours.add(pid);
+    writeNote(owners, pid);
+  };
+  /** @param {Iterable<number>} pids */
+  const forget = (pids) => {
+    for (const pid of pids) rmSync(join(owners, String(pid)), { force: true });
   };
   const deadline = performance.now() + waitMs;
   for (;;) {
-    const busy = claimed.has(dir);
-    if (!busy) {
+    if (!claimed.has(dir)) {
       note(process.pid);
       if (!ownersOf(dir).some((pid) => pid !== process.pid && isAlive(pid))) break;
-      rmSync(join(owners, String(process.pid)), { force: true });
+      forget([process.pid]);
     }
     if (performance.now() > deadline) throw new Error(refusal);
     await delay(50 + Math.random() * 100);
   }
   claimed.add(dir);
-  for (const pid of ownersOf(dir)) if (pid !== process.pid) rmSync(join(owners, String(pid)), { force: true });
-  for (const name of keep ? [] : readdirSync(dir))
-    if (name !== OWNERS) rmSync(join(dir, name), { recursive: true, force: true });
+  forget(ownersOf(dir).filter((pid) => !isAlive(pid)));
+  if (!keep) empty(dir);
   return {
     note,
     leave: () => {
-      rmSync(keep ? owners : dir, { recursive: true, force: true });
+      if (!keep) empty(dir);
+      // others may wait here: our names go, and the folders only when nobody is in them
+      forget(ours);
+      removeIfEmpty(owners);
+      if (!keep) removeIfEmpty(dir);
       claimed.delete(dir);
     },
   };
+}
+
+/** @param {string} owners @param {number} pid */
+function writeNote(owners, pid) {
+  for (;;) {
+    mkdirSync(owners, { recursive: true });
+    try {
+      writeFileSync(join(owners, String(pid)), '');
+      return;
+    } catch (error) {
+      // removed in between by one who left
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ENOENT') throw error;
+    }
+  }
+}
+
+/** @param {string} dir */
+function empty(dir) {
+  for (const name of readdirSync(dir)) if (name !== OWNERS) rmSync(join(dir, name), { recursive: true, force: true });
+}
+
+/** @param {string} dir */
+function removeIfEmpty(dir) {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // not empty, or gone
+  }
 }
 
 /** Removes what killed runs left: folders `<prefix>*` in which nobody lives. @param {string} parent @param {string} prefix */
