@@ -1,0 +1,90 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { classifyDatabaseError, RUNTIME, type Manager, type Runtime } from '@postgang/runtime';
+import type { SealedLetter } from '../letter/seal-letter.js';
+import { insertLetters, markPublished, type LetterRow } from './letter-rows.js';
+import { acceptedDraft } from './accepted-draft.js';
+
+/** `reference-reused`: the reference belongs to a letter with other content, which stays as it is. */
+export type Acceptance = 'accepted' | 'reference-reused';
+
+interface Waiting {
+  readonly letter: SealedLetter;
+  readonly resolve: (acceptance: Acceptance) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const LARGEST_GROUP = 500;
+
+/** Behind both doors. What it answers is durable: documents before, then the row, then the event, published from the row's own bytes. */
+@Injectable()
+export class AcceptLetters {
+  private waiting: Waiting[] = [];
+  private running = false;
+
+  constructor(@Inject(RUNTIME) private readonly runtime: Runtime) {}
+
+  /** For single requests: while one group is being written the next gathers. Throws DependencyDown. */
+  acceptOne(letter: SealedLetter): Promise<Acceptance> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ letter, resolve, reject });
+      if (!this.running) void this.drain();
+    });
+  }
+
+  /** `alongside` runs in the transaction that writes the letters. Throws DependencyDown. */
+  async acceptLetters(
+    letters: readonly SealedLetter[],
+    alongside?: (manager: Manager) => Promise<void>,
+  ): Promise<readonly Acceptance[]> {
+    const rows = await this.write(letters, alongside);
+    const same = (letter: SealedLetter): LetterRow | undefined => {
+      const row = rows.get(letter.letterId);
+      return row?.contentHash.equals(letter.contentHash) === true ? row : undefined;
+    };
+    const unpublished = new Map(
+      letters.flatMap((letter) => {
+        const row = same(letter);
+        return row === undefined || row.published ? [] : [[row.id, row] as const];
+      }),
+    );
+    if (unpublished.size > 0) {
+      await this.runtime.publisher.publish([...unpublished.values()].map(acceptedDraft));
+      // they are accepted whether this succeeds or not: unmarked ones are published once more by the sweep
+      await markPublished(this.runtime.database, [...unpublished.keys()]).catch((error: unknown) =>
+        this.runtime.log.warn({ err: error }, 'letters not marked as published'),
+      );
+    }
+    return letters.map((letter) => (same(letter) === undefined ? 'reference-reused' : 'accepted'));
+  }
+
+  private async write(
+    letters: readonly SealedLetter[],
+    alongside?: (manager: Manager) => Promise<void>,
+  ): Promise<ReadonlyMap<string, LetterRow>> {
+    try {
+      return await this.runtime.database.transaction(async (manager) => {
+        const rows = await insertLetters(manager, letters);
+        await alongside?.(manager);
+        return rows;
+      });
+    } catch (error) {
+      throw classifyDatabaseError(error);
+    }
+  }
+
+  private async drain(): Promise<void> {
+    this.running = true;
+    // requests of the same tick belong together
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.waiting.length > 0) {
+      const group = this.waiting.splice(0, LARGEST_GROUP);
+      try {
+        const results = await this.acceptLetters(group.map(({ letter }) => letter));
+        group.forEach(({ resolve }, index) => resolve(results[index] as Acceptance));
+      } catch (error) {
+        for (const { reject } of group) reject(error);
+      }
+    }
+    this.running = false;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Manager } from '@postgang/runtime';
+import type { SealedLetter } from '../letter/seal-letter.js';
+
+export interface LetterRow {
+  readonly id: string;
+  readonly contentHash: Buffer;
+  readonly body: Buffer;
+  readonly published: boolean;
+}
+
+const COLUMNS = 'id, content_hash AS "contentHash", body, published_at IS NOT NULL AS published';
+
+/** Writes those whose id is new, and gives the rows of all as they are stored now. */
+export async function insertLetters(
+  manager: Manager,
+  letters: readonly SealedLetter[],
+): Promise<ReadonlyMap<string, LetterRow>> {
+  if (letters.length === 0) return new Map();
+  // in id order: two groups that share letters would otherwise wait for each other
+  const sorted = [...letters].sort((a, b) => (a.letterId < b.letterId ? -1 : a.letterId > b.letterId ? 1 : 0));
+  await manager.query(
+    `INSERT INTO letter (id, sender, reference, content_hash, body, accepted_at)
+     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[])
+     ON CONFLICT (id) DO NOTHING`,
+    [
+      sorted.map(({ letterId }) => letterId),
+      sorted.map(({ sender }) => sender),
+      sorted.map(({ reference }) => reference),
+      sorted.map(({ contentHash }) => contentHash),
+      sorted.map(({ body }) => body),
+      sorted.map(({ acceptedAt }) => acceptedAt),
+    ],
+  );
+  const rows = await manager.query<LetterRow[]>(`SELECT ${COLUMNS} FROM letter WHERE id = ANY($1::uuid[])`, [
+    sorted.map(({ letterId }) => letterId),
+  ]);
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+export async function markPublished(manager: Manager, ids: readonly string[]): Promise<void> {
+  await manager.query('UPDATE letter SET published_at = now() WHERE id = ANY($1::uuid[]) AND published_at IS NULL', [
+    [...ids].sort(),
+  ]);
+}
+
+/** What a crash left between row and event; younger ones are still in somebody's hands. */
+export const findUnpublished = (manager: Manager, limit: number): Promise<LetterRow[]> =>
+  manager.query<LetterRow[]>(
+    `SELECT ${COLUMNS} FROM letter
+     WHERE published_at IS NULL AND accepted_at < now() - interval '10 seconds' ORDER BY accepted_at LIMIT $1`,
+    [limit],
+  );

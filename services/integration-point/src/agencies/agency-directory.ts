@@ -1,0 +1,65 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
+import { INGRESS_KEY_ID } from './add-agency.js';
+import { followAgencies } from './ingress-topics.js';
+
+interface AgencyRow {
+  readonly orgnr: string;
+  readonly kafka: boolean;
+  readonly ingress_key: Buffer | null;
+  readonly suppliers: readonly string[];
+}
+
+const EVERY_MS = 2_000;
+
+/** Who may hand in letters, held in memory and read anew every two seconds: a withdrawn agency or delegation ends that soon. */
+@Injectable()
+export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy {
+  private agencies: ReadonlyMap<string, AgencyRow> = new Map();
+  private readonly opened = new Map<string, string>();
+  private worker: Worker | undefined;
+
+  constructor(@Inject(RUNTIME) private readonly runtime: Runtime) {}
+
+  onApplicationBootstrap(): void {
+    this.worker = startWorker('agencies', EVERY_MS, () => this.turn(), this.runtime.log);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.worker?.stop();
+  }
+
+  /** Undefined for an organisation that is no agency of ours. One that was added a moment ago is found at once. */
+  async find(orgnr: string): Promise<AgencyRow | undefined> {
+    if (!this.agencies.has(orgnr)) await this.load();
+    return this.agencies.get(orgnr);
+  }
+
+  /** The agency has its own topics. */
+  async usesKafka(orgnr: string): Promise<boolean> {
+    return (await this.find(orgnr))?.kafka ?? false;
+  }
+
+  private async turn(): Promise<boolean> {
+    await this.load();
+    const wanted = [...this.agencies.values()].filter(({ kafka }) => kafka).map(({ orgnr }) => orgnr);
+    await followAgencies(this.runtime, wanted.sort());
+    return false;
+  }
+
+  private async load(): Promise<void> {
+    const rows: AgencyRow[] = await this.runtime.database.query(
+      `SELECT orgnr, kafka, ingress_key,
+              ARRAY(SELECT supplier FROM delegation d WHERE d.agency = a.orgnr) AS suppliers
+       FROM agency a`,
+    );
+    for (const { orgnr, ingress_key: sealed } of rows) {
+      const version = sealed?.toString('base64');
+      if (sealed === null || version === undefined || this.opened.get(orgnr) === version) continue;
+      const key = Buffer.from(this.runtime.keys.open('internal', orgnr, 'ingress-key', sealed), 'base64');
+      this.runtime.keys.add(`agency:${orgnr}`, INGRESS_KEY_ID, new Map([[INGRESS_KEY_ID, key]]));
+      this.opened.set(orgnr, version);
+    }
+    this.agencies = new Map(rows.map((row) => [row.orgnr, row]));
+  }
+}

@@ -1,0 +1,42 @@
+import { topicName } from '@postgang/pipeline';
+import type { Runtime } from '@postgang/runtime';
+
+/** Which agencies' topics a process reads now; the directory asks for a new subscription when this is no longer what it should be. */
+const subscribed = new WeakMap<Runtime, string>();
+const asKey = (agencies: readonly string[]): string => agencies.join(',');
+
+/**
+ * Agencies that hand in over Kafka and whose topics exist. Subscribing to a topic that is not there yet would end the consumer, and every
+ * other agency's with it.
+ */
+export async function subscribableAgencies(runtime: Runtime): Promise<string[]> {
+  const rows: { orgnr: string }[] = await runtime.database.query('SELECT orgnr FROM agency WHERE kafka ORDER BY orgnr');
+  const existing = rows.length === 0 ? new Set<string>() : await topics(runtime);
+  const agencies = rows
+    .map(({ orgnr }) => orgnr)
+    .filter((orgnr) =>
+      existing.has(runtime.kafkaSettings.topicPrefix + topicName('letter.submitted.v1.<orgnr>', orgnr)),
+    );
+  subscribed.set(runtime, asKey(agencies));
+  return agencies;
+}
+
+/** Subscribes anew when `wanted` is not what is read. */
+export async function followAgencies(runtime: Runtime, wanted: readonly string[]): Promise<void> {
+  const before = subscribed.get(runtime);
+  if (before === undefined || before === asKey(wanted)) return;
+  const now = asKey(await subscribableAgencies(runtime));
+  if (now === before) return;
+  runtime.log.info('the set of agencies with topics of their own changed');
+  await runtime.refreshTopics();
+}
+
+async function topics(runtime: Runtime): Promise<Set<string>> {
+  const admin = runtime.kafka.admin();
+  await admin.connect();
+  try {
+    return new Set(await admin.listTopics());
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,13 @@
+import { runtimeConfig } from '@postgang/runtime';
+import { z } from 'zod';
+
+export const integrationPointConfig = runtimeConfig.extend({
+  HTTP_HOST: z.string().default('127.0.0.1').describe('address the API is bound to'),
+  HTTP_PORT: z.coerce.number().int().min(0).max(65_535).default(0).describe('port of the API; 0 = a free port'),
+  TOKEN_ISSUER: z.string().min(1).describe('`iss` of the bearer tokens: Maskinporten'),
+  TOKEN_JWKS_URL: z.url().describe("the issuer's public keys (JWKS)"),
+  TOKEN_AUDIENCE: z.string().min(1).describe('`aud` the tokens must carry: this API'),
+  DOCUMENT_STORE: z.string().min(1).describe('folder of the document store'),
+  DOCUMENT_KEYS: z.string().min(1).describe("JSON of the document store's master keys (DOCUMENT_KEYS_FILE)"),
+});
+export type IntegrationPointConfig = z.infer<typeof integrationPointConfig>;

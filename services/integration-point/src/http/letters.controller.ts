@@ -1,0 +1,94 @@
+import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req } from '@nestjs/common';
+import { isUuid, letterIdOf } from '@postgang/pipeline';
+import { CONFIG, RUNTIME, type Runtime } from '@postgang/runtime';
+import type { FastifyRequest } from 'fastify';
+import { AcceptLetters } from '../acceptance/accept-letters.js';
+import type { IntegrationPointConfig } from '../config.js';
+import { Uploads, type Stored } from '../documents/uploads.js';
+import { holdDocuments, uploadsNamed } from '../letter/hold-documents.js';
+import { checkLetter } from '../letter/letter-schema.js';
+import { sealLetter } from '../letter/seal-letter.js';
+import { Authentication, type Caller } from './authentication.js';
+import { historyOf, receiptsOf, statusOf } from './letter-status.js';
+import { readMultipart } from './multipart-letter.js';
+import { Problem } from './problem.js';
+
+@Controller('v1/letters')
+export class LettersController {
+  constructor(
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    @Inject(CONFIG) private readonly config: IntegrationPointConfig,
+    @Inject(Authentication) private readonly authentication: Authentication,
+    @Inject(Uploads) private readonly uploads: Uploads,
+    @Inject(AcceptLetters) private readonly acceptance: AcceptLetters,
+  ) {}
+
+  @Post()
+  @HttpCode(202)
+  async handIn(@Req() request: FastifyRequest, @Query('dryRun') dryRun?: unknown): Promise<object> {
+    const caller = await this.authentication.caller(request, 'postgang:letters.write');
+    // answered before anything else: whoever asks for a dry run must never send a real letter
+    if (dryRun !== undefined && dryRun !== 'false') throw new Problem('dry-run-unsupported');
+    const taken = new Map<string, Stored>();
+    try {
+      const json = request.isMultipart() ? (await readMultipart(request, this.uploads, taken)).json : request.body;
+      return await this.accept(caller, json, taken);
+    } catch (error) {
+      // a letter that may have been written keeps its documents
+      if (error instanceof Problem) for (const { stored } of taken.values()) await this.uploads.discard(stored);
+      throw error;
+    }
+  }
+
+  @Get()
+  async byReference(@Req() request: FastifyRequest, @Query('reference') reference?: unknown): Promise<object> {
+    const { sender } = await this.authentication.caller(request, 'postgang:letters.read');
+    if (typeof reference !== 'string' || reference.length < 1 || reference.length > 100)
+      throw new Problem('invalid-request', 'The query needs one reference.');
+    const letter = await statusOf(this.runtime.database, sender, letterIdOf(sender, reference));
+    return { letters: letter === undefined ? [] : [letter] };
+  }
+
+  @Get(':id')
+  async status(@Req() request: FastifyRequest, @Param('id') id: string): Promise<object> {
+    return this.letter(request, id);
+  }
+
+  @Get(':id/history')
+  async history(@Req() request: FastifyRequest, @Param('id') id: string): Promise<object> {
+    const { letterId } = await this.letter(request, id);
+    return { letterId, history: await historyOf(this.runtime.database, letterId) };
+  }
+
+  @Get(':id/receipts')
+  async receipts(@Req() request: FastifyRequest, @Param('id') id: string): Promise<object> {
+    const { letterId } = await this.letter(request, id);
+    return { letterId, receipts: await receiptsOf(this.runtime.database, letterId) };
+  }
+
+  private async letter(request: FastifyRequest, id: string): Promise<{ letterId: string }> {
+    const { sender } = await this.authentication.caller(request, 'postgang:letters.read');
+    const letter = isUuid(id) ? await statusOf(this.runtime.database, sender, id.toLowerCase()) : undefined;
+    if (letter === undefined) throw new Problem('letter-not-found');
+    return letter;
+  }
+
+  private async accept(caller: Caller, json: unknown, parts: ReadonlyMap<string, Stored>): Promise<object> {
+    const { sender, supplier } = caller;
+    const checked = checkLetter(json, this.config.POSTGANG_ENVIRONMENT);
+    if ('errors' in checked) throw new Problem('invalid-letter', undefined, checked.errors);
+    const { letter } = checked;
+    const held = holdDocuments(sender, letter, parts, await this.uploads.find(uploadsNamed(sender, letter)));
+    if ('errors' in held) throw new Problem('invalid-letter', undefined, held.errors);
+    const { documents } = held;
+    if (parts.size > documents.filter(({ ref }) => [...parts.values()].some(({ stored }) => stored.ref === ref)).length)
+      throw new Problem('invalid-request', 'A part is not named by any document.');
+    const sealed = sealLetter(
+      this.runtime.keys,
+      { sender, supplier, letter, documents, door: 'REST' },
+      this.runtime.clock.now(),
+    );
+    if ((await this.acceptance.acceptOne(sealed)) === 'reference-reused') throw new Problem('reference-reused');
+    return { letterId: sealed.letterId, status: 'ACCEPTED', href: `/v1/letters/${sealed.letterId}` };
+  }
+}

@@ -1,0 +1,47 @@
+import { Controller, Inject, UseFilters } from '@nestjs/common';
+import type { LetterStatusChanged } from '@postgang/pipeline';
+import { draft, publish, skip, Stage, type Outcome, type Received } from '@postgang/runtime';
+import { AgencyDirectory } from '../agencies/agency-directory.js';
+import { StageErrors } from './stage-errors.js';
+
+/** Tells an agency on its own topic what became of its letters, and which hand-ins were refused. */
+@Controller()
+@UseFilters(StageErrors)
+export class StatusStage {
+  constructor(@Inject(AgencyDirectory) private readonly agencies: AgencyDirectory) {}
+
+  @Stage('letter.status.v1', { severalPerLetter: true })
+  statuses(batch: readonly Received<'letter.status.v1'>[]): Promise<readonly Outcome[]> {
+    return Promise.all(batch.map(({ event }) => this.tell(event)));
+  }
+
+  @Stage('letter.refused.v1', { severalPerLetter: true })
+  refusals(batch: readonly Received<'letter.refused.v1'>[]): Promise<readonly Outcome[]> {
+    return Promise.all(
+      batch.map(({ event: { about, letterId, sender, reference, reason, detail, pointer, refusedAt } }) => {
+        // the others reach the agency as a status, from receipts
+        if (about !== 'HAND_IN') return skip();
+        return this.tell({
+          about: 'HAND_IN',
+          letterId,
+          sender,
+          reference,
+          seq: 0,
+          status: 'REFUSED',
+          leg: null,
+          channel: null,
+          provider: null,
+          reason,
+          detail,
+          pointer,
+          at: refusedAt,
+        });
+      }),
+    );
+  }
+
+  private async tell(event: LetterStatusChanged): Promise<Outcome> {
+    if (!(await this.agencies.usesKafka(event.sender))) return skip();
+    return publish(draft('letter.status.v1.<orgnr>', event.letterId, event, { parameter: event.sender }));
+  }
+}

@@ -1,0 +1,38 @@
+import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { FilesystemStore, MasterKeys, type DocumentStore } from '@postgang/document-store';
+import { CONFIG } from '@postgang/runtime';
+import { AcceptLetters } from './acceptance/accept-letters.js';
+import { Sweep } from './acceptance/sweep.js';
+import { AgencyDirectory } from './agencies/agency-directory.js';
+import type { IntegrationPointConfig } from './config.js';
+import { DOCUMENT_STORE, Uploads } from './documents/uploads.js';
+import { Authentication } from './http/authentication.js';
+import { DocumentsController } from './http/documents.controller.js';
+import { LettersController } from './http/letters.controller.js';
+import { OpenApiController } from './http/open-api.js';
+import { StatusStage } from './ingress/status.stage.js';
+import { SubmittedStage } from './ingress/submitted.stage.js';
+
+@Module({
+  controllers: [LettersController, DocumentsController, OpenApiController, SubmittedStage, StatusStage],
+  providers: [
+    {
+      provide: DOCUMENT_STORE,
+      useFactory: (config: IntegrationPointConfig): Promise<DocumentStore> =>
+        FilesystemStore.open({ root: config.DOCUMENT_STORE, keys: MasterKeys.parse(config.DOCUMENT_KEYS) }),
+      inject: [CONFIG],
+    },
+    AcceptLetters,
+    AgencyDirectory,
+    Authentication,
+    Sweep,
+    Uploads,
+  ],
+})
+export class IntegrationPointModule implements OnApplicationShutdown {
+  constructor(@Inject(DOCUMENT_STORE) private readonly store: DocumentStore) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.store.close();
+  }
+}
