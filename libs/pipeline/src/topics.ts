@@ -110,7 +110,7 @@ export const TOPICS = [
   {
     name: 'letter.refused.v1',
     subject: 'letter.refused.v1',
-    writers: ['integration-point', 'register-lookup', 'encryption', 'provider-dispatch'],
+    writers: ['integration-point', 'register-lookup', 'provider-dispatch'],
     readers: ['receipts', 'integration-point'],
     key: 'letterId',
     partitions: 3,
