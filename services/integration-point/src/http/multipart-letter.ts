@@ -25,6 +25,11 @@ export async function readMultipart(
   reading.catch(() => undefined);
   try {
     return await Promise.race([reading, watch.overrun]);
+  } catch (error) {
+    // the parser throws bare errors about malformed bodies; everything else comes with a class of its own
+    if (error instanceof Error && error.constructor === Error && !('code' in error))
+      throw new Problem('invalid-request', 'The multipart body is malformed.');
+    throw error;
   } finally {
     watch.stop();
   }
