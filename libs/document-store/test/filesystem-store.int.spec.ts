@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
 import { DependencyDown } from '@postgang/outside';
 import {
   DocumentMissing,
@@ -173,5 +173,20 @@ describe('The file system store', () => {
     const next = await folder.open();
     expect((await next.get(ref)).toString()).toBe('acknowledged');
     await next.close();
+  });
+
+  it('leaves a segment for good after a failed sync, and acknowledges nothing of that batch', async () => {
+    const before = await store.put(Buffer.from('before'));
+    const handle = await open(folder.root);
+    const fileHandle = Object.getPrototypeOf(handle) as { datasync: () => Promise<void> };
+    await handle.close();
+    const failure = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'fdatasync' });
+    const datasync = jest.spyOn(fileHandle, 'datasync').mockRejectedValueOnce(failure);
+    const lost = await Promise.allSettled([store.put(Buffer.from('a')), store.put(Buffer.from('b'))]);
+    datasync.mockRestore();
+    for (const put of lost) expect((put as PromiseRejectedResult).reason).toBeInstanceOf(StoreUnavailable);
+    const after = await store.put(Buffer.from('after'));
+    expect(await store.segments()).toHaveLength(2);
+    expect(String(await store.get(before.ref)) + String(await store.get(after.ref))).toBe('beforeafter');
   });
 });
