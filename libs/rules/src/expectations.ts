@@ -1,30 +1,41 @@
+import { afterWorkingDays } from './calendar.js';
 import type { LegState } from './letter-status.js';
+
+/** Print shops and the post count working days; machines count hours. */
+export type Within = { readonly minutes: number } | { readonly workingDays: number };
 
 /** What must happen next to a leg, who owes it, and within how long. */
 export interface Expected {
   readonly awaits: LegState;
   readonly from: 'postgang' | 'provider';
-  readonly withinMs: number;
+  readonly within: Within;
 }
 
-const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
+const OURS: Partial<Record<LegState, Expected>> = {
+  Routed: { awaits: 'Sealed', from: 'postgang', within: { minutes: 5 } },
+  Sealed: { awaits: 'HandedOver', from: 'postgang', within: { minutes: 10 } },
+};
 
-/** Print is slow by nature: print 1 day, delivered to the post 2–5 days. */
+/** Delivered and Posted may still be followed by something, but nobody owes it: a citizen need not open a letter. */
 const EXPECTED: Record<'digital' | 'print', Partial<Record<LegState, Expected>>> = {
   digital: {
-    Routed: { awaits: 'Sealed', from: 'postgang', withinMs: 5 * MINUTE },
-    Sealed: { awaits: 'HandedOver', from: 'postgang', withinMs: 10 * MINUTE },
-    HandedOver: { awaits: 'Delivered', from: 'provider', withinMs: DAY },
+    ...OURS,
+    HandedOver: { awaits: 'Delivered', from: 'provider', within: { minutes: 24 * 60 } },
   },
+  // Received the same day or the next; the receipt for posting comes in daily batches after one day of printing.
   print: {
-    Routed: { awaits: 'Sealed', from: 'postgang', withinMs: 5 * MINUTE },
-    Sealed: { awaits: 'HandedOver', from: 'postgang', withinMs: 10 * MINUTE },
-    HandedOver: { awaits: 'ReceivedForPrint', from: 'provider', withinMs: DAY },
-    ReceivedForPrint: { awaits: 'Posted', from: 'provider', withinMs: 5 * DAY },
+    ...OURS,
+    HandedOver: { awaits: 'ReceivedForPrint', from: 'provider', within: { workingDays: 1 } },
+    ReceivedForPrint: { awaits: 'Posted', from: 'provider', within: { workingDays: 5 } },
   },
 };
 
 /** Undefined when nothing must happen any more. */
 export const expectedAfter = (channel: 'digital' | 'print', state: LegState): Expected | undefined =>
   EXPECTED[channel][state];
+
+/** `from`: when the state before it was reached. */
+export function dueAt({ within }: Expected, from: Date): Date {
+  if ('workingDays' in within) return afterWorkingDays(from, within.workingDays);
+  return new Date(from.getTime() + within.minutes * 60_000);
+}

@@ -1,3 +1,4 @@
+export * from './calendar.js';
 export * from './contact.js';
 export * from './expectations.js';
 export * from './identifiers.js';

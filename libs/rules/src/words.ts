@@ -56,3 +56,7 @@ export const REFUSALS = {
   'package-too-large': 'The sealed package is larger than the provider takes.',
 } as const;
 export type RefusalReason = keyof typeof REFUSALS;
+
+/** The sentence for a reason that came from outside; undefined when it is none of ours. `REFUSALS['constructor']` would be a function. */
+export const refusalSentence = (reason: string): string | undefined =>
+  Object.hasOwn(REFUSALS, reason) ? REFUSALS[reason as RefusalReason] : undefined;

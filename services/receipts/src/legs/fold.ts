@@ -1,5 +1,5 @@
 import { conversationIdOf } from '@postgang/pipeline';
-import { advance, expectedAfter, letterStatus, REFUSALS } from '@postgang/rules';
+import { advance, dueAt, expectedAfter, letterStatus, refusalSentence } from '@postgang/rules';
 import type { Announcement, EntryData } from '../history/announcement.js';
 import { canonical, chainStart, hashEntry, type HistoryEntry } from '../history/chain.js';
 import type { Claim, Problem } from '../verification/claim.js';
@@ -187,7 +187,7 @@ class Folding {
       leg: leg.n,
       awaits: next.awaits,
       owedBy: next.from,
-      dueAt: new Date(at.getTime() + next.withinMs),
+      dueAt: dueAt(next, at),
       metAt: null,
     };
     this.open.push(opened);
@@ -217,7 +217,7 @@ class Folding {
       channel: leg?.channel ?? null,
       provider: leg?.provider ?? null,
       reason,
-      detail: detail ?? (reason === null ? null : ((REFUSALS as Record<string, string>)[reason] ?? null)),
+      detail: detail ?? (reason === null ? null : (refusalSentence(reason) ?? null)),
     };
   }
 
