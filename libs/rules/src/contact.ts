@@ -12,7 +12,16 @@ const FRESH_MONTHS = 18;
  * third paragraph. E-mail and mobile are judged separately; one of the two dates is enough.
  */
 export function freshForNotice(point: ContactPoint, now: Date): boolean {
-  const limit = new Date(now);
-  limit.setUTCMonth(limit.getUTCMonth() - FRESH_MONTHS);
+  const limit = monthsBefore(now, FRESH_MONTHS);
   return [point.updatedAt, point.verifiedAt].some((at) => at !== undefined && at >= limit);
+}
+
+/** The same day of an earlier month, or its last day where that is shorter: 18 months before 31 August is the end of February. */
+function monthsBefore(at: Date, months: number): Date {
+  const earlier = new Date(at);
+  earlier.setUTCDate(1);
+  earlier.setUTCMonth(earlier.getUTCMonth() - months);
+  const lastDay = new Date(Date.UTC(earlier.getUTCFullYear(), earlier.getUTCMonth() + 1, 0)).getUTCDate();
+  earlier.setUTCDate(Math.min(at.getUTCDate(), lastDay));
+  return earlier;
 }

@@ -18,7 +18,8 @@ const ORGANISATION_WEIGHTS = [3, 2, 7, 6, 5, 4, 3, 2] as const;
 
 /** Nine digits, modulus 11. First digits are not checked: test units begin with 3, and 8 and 9 will run out. */
 export function isOrganisationNumber(text: string): boolean {
-  if (!/^\d{9}$/.test(text)) return false;
+  // nine zeros pass the check digit
+  if (!/^\d{9}$/.test(text) || text === '000000000') return false;
   const sum = ORGANISATION_WEIGHTS.reduce(
     (total, weight, index) => total + weight * Number(text[index]),
     Number(text[8]),

@@ -24,6 +24,22 @@ describe('the states of a leg', () => {
     );
   });
 
+  it.each([
+    ['digital', ['Delivered', 'Opened']],
+    ['print', ['ReceivedForPrint', 'Posted', 'Returned']],
+  ] as const)(
+    'of a %s leg never leave an end, but for the news that the letter is there after all',
+    (_channel, own) => {
+      const states: LegState[] = ['Routed', 'Sealed', 'HandedOver', 'Refused', 'Failed', ...own];
+      for (const end of states.filter((state) => NEXT[state].length === 0))
+        for (const fact of states) {
+          if (advance(end, fact).how === 'stale') continue;
+          expect(['Refused', 'Failed']).toContain(end);
+          expect(['Failed', 'Delivered', 'Opened', 'Posted', 'Returned']).toContain(fact);
+        }
+    },
+  );
+
   it('take a receipt that overtakes the hand-over', () => {
     expect(advance('Sealed', 'Delivered')).toEqual({ state: 'Delivered', how: 'moved' });
     expect(advance('Delivered', 'HandedOver')).toEqual({ state: 'Delivered', how: 'stale' });

@@ -36,7 +36,8 @@ const TEXTS: Record<'nb' | 'nn' | 'en' | 'se', (sender: string) => ServiceMessag
 /** The recipient's own language first, then the letter's, then bokmål. */
 export function serviceMessage(sender: string, languages: readonly (string | undefined)[]): ServiceMessage {
   for (const language of languages) {
-    if (language !== undefined && language in TEXTS) return TEXTS[language as keyof typeof TEXTS](sender);
+    // `in` would find Object's own names, and the register's answer is not ours to trust
+    if (language !== undefined && Object.hasOwn(TEXTS, language)) return TEXTS[language as keyof typeof TEXTS](sender);
   }
   return TEXTS.nb(sender);
 }

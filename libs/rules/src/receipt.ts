@@ -37,5 +37,15 @@ const MEANING: Record<'digital' | 'print', Record<ReceiptKind, ReceiptMeaning>> 
   },
 };
 
+/** What the access point (C2) says of a message it has: it was taken, it was sent on, it could not be sent on. */
+export const ACCESS_POINT_MEANING = {
+  OPPRETTET: 'HandedOver',
+  SENDT: 'HandedOver',
+  FEILET: 'Failed',
+} as const satisfies Record<string, LegState>;
+export type AccessPointStatus = keyof typeof ACCESS_POINT_MEANING;
+export const isAccessPointStatus = (text: string): text is AccessPointStatus =>
+  Object.hasOwn(ACCESS_POINT_MEANING, text);
+
 export const meaningOf = (channel: 'digital' | 'print', kind: ReceiptKind): ReceiptMeaning => MEANING[channel][kind];
 export const isReceiptKind = (text: string): text is ReceiptKind => (RECEIPT_KINDS as readonly string[]).includes(text);

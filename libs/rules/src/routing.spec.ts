@@ -27,9 +27,14 @@ interface Case {
   mayNotify: boolean;
   mailbox: boolean;
   certificate: boolean;
-  emailFresh: boolean;
-  mobileFresh: boolean;
+  email: Age;
+  mobile: Age;
 }
+
+/** How a contact point stands with the 18 months of §32. */
+type Age = 'updated' | 'verified' | 'stale' | 'absent';
+const AGES: readonly Age[] = ['updated', 'verified', 'stale', 'absent'];
+const isFresh = (age: Age): boolean => age === 'updated' || age === 'verified';
 
 function* everyCase(): Generator<Case> {
   for (const kind of LEGAL_KINDS)
@@ -38,17 +43,27 @@ function* everyCase(): Generator<Case> {
         for (const mayNotify of BOTH)
           for (const mailbox of BOTH)
             for (const certificate of BOTH)
-              for (const emailFresh of BOTH)
-                for (const mobileFresh of BOTH)
-                  yield { kind, reserved, status, mayNotify, mailbox, certificate, emailFresh, mobileFresh };
+              for (const email of AGES)
+                for (const mobile of AGES)
+                  yield { kind, reserved, status, mayNotify, mailbox, certificate, email, mobile };
+}
+
+function point(name: 'email' | 'mobile', value: string, age: Age): Partial<RegisterEntry> {
+  if (age === 'absent') return {};
+  const dates = {
+    updated: { updatedAt: FRESH, verifiedAt: STALE },
+    verified: { updatedAt: STALE, verifiedAt: FRESH },
+    stale: { updatedAt: STALE, verifiedAt: STALE },
+  };
+  return { [name]: { value, ...dates[age] } };
 }
 
 const entryOf = (c: Case): RegisterEntry => ({
   reserved: c.reserved,
   status: c.status,
   canBeNotified: c.mayNotify,
-  email: { value: 'a@example.com', updatedAt: c.emailFresh ? FRESH : STALE },
-  mobile: { value: '+4799999999', updatedAt: STALE, ...(c.mobileFresh ? { verifiedAt: FRESH } : {}) },
+  ...point('email', 'a@example.com', c.email),
+  ...point('mobile', '+4799999999', c.mobile),
   ...(c.mailbox ? { mailbox: { address: 'box#1', providerOrganisation: '984661185' } } : {}),
   ...(c.certificate ? { certificate: new Uint8Array([1]) } : {}),
 });
@@ -56,7 +71,7 @@ const entryOf = (c: Case): RegisterEntry => ({
 /** The law in one predicate, written without looking at the function's order of questions. */
 function goesToMailbox(c: Case): boolean {
   const reachable = c.status === 'AKTIV' && c.mailbox && c.certificate;
-  const allowed = c.kind === 'information' || (!c.reserved && c.mayNotify && (c.emailFresh || c.mobileFresh));
+  const allowed = c.kind === 'information' || (!c.reserved && c.mayNotify && (isFresh(c.email) || isFresh(c.mobile)));
   return reachable && allowed;
 }
 
@@ -75,8 +90,17 @@ describe('routing, every combination', () => {
     for (const c of cases) {
       const choice = chooseChannel(c.kind, entryOf(c), NOW);
       if (!('digital' in choice) || c.kind === 'information') continue;
-      expect(choice.digital.noticeEmail !== undefined).toBe(c.emailFresh);
-      expect(choice.digital.noticeMobile !== undefined).toBe(c.mobileFresh);
+      expect(choice.digital.noticeEmail !== undefined).toBe(isFresh(c.email));
+      expect(choice.digital.noticeMobile !== undefined).toBe(isFresh(c.mobile));
+    }
+  });
+
+  it('gives every contact point there is to a message without legal effect', () => {
+    for (const c of cases) {
+      const choice = chooseChannel(c.kind, entryOf(c), NOW);
+      if (!('digital' in choice) || c.kind !== 'information') continue;
+      expect(choice.digital.noticeEmail !== undefined).toBe(c.email !== 'absent');
+      expect(choice.digital.noticeMobile !== undefined).toBe(c.mobile !== 'absent');
     }
   });
 
@@ -108,14 +132,15 @@ describe('routing, by rule', () => {
     mayNotify: true,
     mailbox: true,
     certificate: true,
-    emailFresh: true,
-    mobileFresh: true,
+    email: 'updated',
+    mobile: 'verified',
   };
 
   it.each<[string, Partial<Case>, string]>([
     ['§9: reserved', { reserved: true }, 'reserved'],
     ['KRR says the person may not be notified', { mayNotify: false }, 'may-not-be-notified'],
-    ['§32: both contact points older than 18 months', { emailFresh: false, mobileFresh: false }, 'contact-outdated'],
+    ['§32: both contact points older than 18 months', { email: 'stale', mobile: 'stale' }, 'contact-outdated'],
+    ['§32: no contact point at all', { email: 'absent', mobile: 'absent' }, 'contact-outdated'],
     ['no mailbox', { mailbox: false }, 'no-mailbox'],
     ['no certificate', { certificate: false }, 'mailbox-without-certificate'],
     ['deleted from the register', { status: 'SLETTET' }, 'not-registered'],
@@ -135,8 +160,10 @@ describe('routing, by rule', () => {
   });
 
   it('does not send to a mailbox provider it does not know', () => {
-    const entry = { ...entryOf(active), mailbox: { address: 'x', providerOrganisation: '123456785' } };
-    expect(chooseChannel('information', entry, NOW)).toEqual({ paper: 'mailbox-provider-unknown' });
+    for (const providerOrganisation of ['123456785', '', 'constructor', '__proto__']) {
+      const entry = { ...entryOf(active), mailbox: { address: 'x', providerOrganisation } };
+      expect(chooseChannel('information', entry, NOW)).toEqual({ paper: 'mailbox-provider-unknown' });
+    }
   });
 
   it('refuses paper for a letter without print options or with anything but PDF', () => {

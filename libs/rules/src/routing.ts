@@ -58,7 +58,10 @@ export type PaperRule =
   | 'mailbox-without-certificate'
   | 'mailbox-provider-unknown';
 
-export const MAILBOX_PROVIDERS: Readonly<Record<string, Provider>> = { '984661185': 'digipost', '922020175': 'eboks' };
+export const MAILBOX_PROVIDERS: ReadonlyMap<string, Provider> = new Map([
+  ['984661185', 'digipost'],
+  ['922020175', 'eboks'],
+]);
 
 /**
  * First half: does the letter go to the mailbox, or must it go on paper, and by which rule? Paper needs the postal address, which is asked for
@@ -68,6 +71,9 @@ export const MAILBOX_PROVIDERS: Readonly<Record<string, Provider>> = { '98466118
  *   reserved → paper; may not be notified → paper; no contact point that may carry the notice → paper; active mailbox with certificate → mailbox
  * information: the reservation does not apply (§9 covers the others only); active mailbox with certificate → mailbox
  * everything else → paper
+ *
+ * Death is not asked about for a mailbox: the contact register closes a dead person's entry itself (status SLETTET), and from there the letter
+ * comes to the address, where death is told.
  */
 export function chooseChannel(
   kind: LegalKind,
@@ -83,7 +89,7 @@ export function chooseChannel(
   if (entry.mailbox === undefined) return { paper: 'no-mailbox' };
   if (entry.certificate === undefined || entry.certificate.length === 0)
     return { paper: 'mailbox-without-certificate' };
-  const provider = MAILBOX_PROVIDERS[entry.mailbox.providerOrganisation];
+  const provider = MAILBOX_PROVIDERS.get(entry.mailbox.providerOrganisation);
   if (provider === undefined) return { paper: 'mailbox-provider-unknown' };
   return {
     digital: {
