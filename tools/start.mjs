@@ -22,10 +22,13 @@ const PRETTIER = 'node_modules/prettier/bin/prettier.cjs';
 /** Each answers with its exit code. @type {Record<string, (args: string[]) => Promise<number>>} */
 const TASKS = {
   build: () => build(),
-  check: async () =>
-    (await run([TSC, '-p', 'tsconfig.json'])) ||
-    (await lint()) ||
-    (await run([PRETTIER, '--check', '--log-level', 'warn', '.'])),
+  check: async () => {
+    // all three, whatever the first finds: one run tells everything
+    const types = await run([TSC, '-p', 'tsconfig.json']);
+    const lints = await lint();
+    const format = await run([PRETTIER, '--check', '--log-level', 'warn', '.']);
+    return types || lints || format;
+  },
   format: () => run([PRETTIER, '--write', '--log-level', 'warn', '.']),
   generate: async () => (await nx(['build', 'pipeline'])) || (await run(['libs/pipeline/dist/generate-main.js'])),
   test: (args) => run([...JEST_FLAGS, 'tools/start/jest.mjs', ...args]),

@@ -1,4 +1,4 @@
-import { describe } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
@@ -16,5 +16,6 @@ export function describeWithShared(relative: string, name: string, body: () => v
   process.stderr.write(
     `SKIPPED: "${name}" needs the published files (${relative}), which are not beside this checkout\n`,
   );
-  describe.skip(name, body);
+  // not the body: Jest runs a skipped one to count its specs, and it may read the files
+  describe.skip(name, () => it(`needs ${relative}`, () => undefined));
 }
