@@ -35,7 +35,10 @@ const TOOLS = ['tools/**', 'deploy/**'];
 
 const KAFKAJS = { name: 'kafkajs', message: 'kafkajs has traps: it is used in libs/runtime/src/kafka only.' };
 const TESTING = { name: '@postgang/testing', message: 'Only specs import the test harness.' };
-const PROCESS = ['process', 'node:process'].map((name) => ({ name, message: 'The global is watched, the import is not.' }));
+const PROCESS = ['process', 'node:process'].map((name) => ({
+  name,
+  message: 'The global is watched, the import is not.',
+}));
 const noImportOf = (...paths) => ['error', { paths: [...paths, ...PROCESS] }];
 /** `no-restricted-imports` looks at declarations only. */
 const noDynamicImportOf = (...paths) => [
