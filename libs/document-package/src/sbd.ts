@@ -189,7 +189,7 @@ export function wireAddress(address: WireAddress): Record<string, string> {
     navn: address.name,
     ...numbered,
     ...(foreign
-      ? { landkode: address.countryCode as string }
+      ? { landkode: address.countryCode }
       : { postnummer: address.postalCode ?? '', poststed: address.city ?? '' }),
   };
 }

@@ -4,6 +4,7 @@ export * from './kafka/batch-server.js';
 export * from './kafka/client.js';
 export * from './kafka/sender.js';
 export * from './kafka/topics.js';
+export * from './ledger/effect-ledger.js';
 export * from './positions.js';
 export * from './publisher.js';
 export * from './retry.js';

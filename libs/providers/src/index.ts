@@ -1,0 +1,2 @@
+export * from './access-point.js';
+export * from './provider.js';

@@ -1,0 +1,102 @@
+import { Controller, Inject, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { signingIdentityFromPem } from '@postgang/document-package';
+import type { DocumentStore } from '@postgang/document-store';
+import { MaskinportenTokens, RedisTokenCache } from '@postgang/maskinporten';
+import { HttpClient } from '@postgang/outside';
+import { encode } from '@postgang/pipeline';
+import { AccessPoint } from '@postgang/providers';
+import {
+  CONFIG,
+  ConsumedOffsets,
+  EffectLedger,
+  publish,
+  RUNTIME,
+  Stage,
+  type Outcome,
+  type Received,
+  type Runtime,
+} from '@postgang/runtime';
+import { createHash } from 'node:crypto';
+import type { ProviderDispatchConfig } from './config.js';
+import { Dispatcher } from './dispatcher.js';
+import { ReceiptPoller } from './receipt-poller.js';
+
+export const DOCUMENTS = Symbol('documents');
+
+/** The stage only queues; workers claim, call and publish, so a slow provider holds up no partition. */
+@Controller()
+export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutdown {
+  private dispatcher: Dispatcher | undefined;
+  private poller: ReceiptPoller | undefined;
+
+  constructor(
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    @Inject(CONFIG) private readonly config: ProviderDispatchConfig,
+    @Inject(DOCUMENTS) private readonly store: DocumentStore,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    const { runtime, config } = this;
+    const signer = signingIdentityFromPem(config.OPERATOR_KEY, config.OPERATOR_CHAIN);
+    const tokens = new MaskinportenTokens({
+      issuer: config.MASKINPORTEN_ISSUER,
+      clientId: config.MASKINPORTEN_CLIENT_ID,
+      signer,
+      http: new HttpClient({
+        name: 'maskinporten',
+        baseUrl: config.MASKINPORTEN_ISSUER,
+        timeoutMs: 5_000,
+        concurrency: 16,
+      }),
+      ...(runtime.redis === undefined
+        ? {}
+        : {
+            cache: new RedisTokenCache(
+              runtime.redis,
+              createHash('sha256').update(`token cache ${config.OPERATOR_KEY}`).digest(),
+            ),
+          }),
+    });
+    const http = new HttpClient({
+      name: 'access-point',
+      baseUrl: config.ACCESS_POINT_URL,
+      timeoutMs: 30_000,
+      concurrency: 96,
+      maxResponseBytes: 32 * 1024 * 1024,
+    });
+    const accessPoint = new AccessPoint({
+      http,
+      tokens,
+      signer,
+      operator: config.OPERATOR,
+      receiptQueue: config.RECEIPT_QUEUE,
+    });
+    this.dispatcher = new Dispatcher(runtime, new EffectLedger(runtime.database), accessPoint, this.store);
+    this.poller = new ReceiptPoller(runtime, accessPoint);
+  }
+
+  @Stage('letter.dispatch.<provider>.v1')
+  async handle(batch: readonly Received<'letter.dispatch.v1'>[]): Promise<readonly Outcome[]> {
+    await this.runtime.database.transaction(async (manager) => {
+      await EffectLedger.queue(
+        manager,
+        batch.map(({ event }) => ({
+          id: event.messageId,
+          letterId: event.letterId,
+          leg: event.leg,
+          provider: event.provider,
+          lane: event.sender,
+          payload: encode('letter.dispatch.v1', event),
+        })),
+      );
+      await ConsumedOffsets.save(manager, batch);
+    });
+    this.dispatcher?.wake();
+    return batch.map(() => publish());
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([this.dispatcher?.stop(), this.poller?.stop()]);
+    await this.store.close();
+  }
+}

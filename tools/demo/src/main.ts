@@ -1,0 +1,238 @@
+import 'reflect-metadata';
+import { startServers, MissingTool } from '@postgang/deploy-local';
+import { addAgency } from '@postgang/integration-point';
+import { API_AUDIENCE, launch, settingsFor } from '@postgang/launch';
+import { KeyRing } from '@postgang/outside';
+import { createLogger, createTopics, kafkaClient, kafkaProducer } from '@postgang/runtime';
+import { startSandbox } from '@postgang/sandbox';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { Agency, type DemoLetter } from './agency.js';
+import { CAST, nationalIdOf, type Part } from './cast.js';
+import { letterPdf } from './letter-pdf.js';
+
+/** `npm run demo [-- --letters N --json --keep]`: real letters over both doors to a cast of recipients, expected and actual ends, counts on both sides. */
+const { values: options } = parseArgs({
+  options: {
+    letters: { type: 'string', default: String(CAST.length) },
+    json: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+  },
+});
+const wanted = Number(options.letters);
+if (!Number.isInteger(wanted) || wanted < 1 || wanted > 100_000) {
+  process.stderr.write('--letters takes a whole number from 1 to 100000\n');
+  process.exit(2);
+}
+
+const AGENCY = '310000027';
+const GIVE_UP_MS = 120_000 + wanted * 50;
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const closing: (() => Promise<unknown>)[] = [];
+async function close(): Promise<void> {
+  for (const step of closing.splice(0).reverse()) await step().catch(() => undefined);
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void close().then(() => process.exit(130)));
+
+try {
+  process.exitCode = await demo();
+} catch (error) {
+  process.exitCode = 1;
+  say(
+    error instanceof MissingTool
+      ? error.message
+      : `The demo failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+  );
+} finally {
+  await close();
+}
+
+interface Sent {
+  readonly part: Part;
+  readonly letterId: string;
+  readonly handedInAt: number;
+  endedAfterMs?: number;
+  status?: string;
+  reason?: string | null;
+}
+
+async function demo(): Promise<number> {
+  const dir = options.keep ? '.postgang/demo' : `.postgang/demo-${process.pid}`;
+  mkdirSync(dir, { recursive: true });
+  if (!options.keep) closing.push(() => Promise.resolve(rmSync(dir, { recursive: true, force: true })));
+  say('Starting Kafka, PostgreSQL and Redis …');
+  const servers = await startServers({ dir, log: say });
+  closing.push(() => servers.stop());
+  const sandbox = await startSandbox({ dir: `${dir}/sandbox`, receiptDelayMs: 30 });
+  closing.push(() => sandbox.stop());
+  say('Starting the six services …');
+  const settings = settingsFor(dir, servers, sandbox);
+  const launched = await launch(dir, settings, [
+    ['integration-point', 'register-lookup', 'receipts', 'notification'],
+    ['encryption'],
+    ['provider-dispatch'],
+  ]);
+  closing.push(() => launched.stop());
+  const agency = await newAgency(settings, launched.api, sandbox.url);
+
+  say(`Handing in ${wanted} letters over both doors …`);
+  const sent = await handIn(agency, settings);
+  await follow(agency, sent);
+  const counts = (await (await fetch(`${sandbox.url}/admin/counts`)).json()) as {
+    messages: { accepted: number; distinctMessageIds: number };
+  };
+  return report(sent, counts.messages);
+}
+
+async function newAgency(settings: Readonly<Record<string, string>>, api: string, sandboxUrl: string): Promise<Agency> {
+  const database = new pg.Client({
+    connectionString: settings['POSTGRES_URL'] as string,
+    options: '-c search_path=integration_point',
+  });
+  await database.connect();
+  const keys = KeyRing.parse(readFileSync(settings['KEY_RING_FILE'] as string, 'utf8'));
+  const query = async (sql: string, values?: unknown[]): Promise<unknown> => (await database.query(sql, values)).rows;
+  const { ingressKey } = await addAgency({ query } as never, keys, { orgnr: AGENCY, name: 'Testetaten', kafka: true });
+  await database.end();
+  const kafka = kafkaClient(
+    { brokers: (settings['KAFKA_BROKERS'] as string).split(','), topicPrefix: '' },
+    'demo',
+    createLogger('demo', 'warn'),
+  );
+  await createTopics(kafka, [AGENCY], { prefix: '', replication: 1 });
+  const post = (path: string, body: unknown): Promise<Response> =>
+    fetch(sandboxUrl + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  await post('/admin/agencies', { agencies: [AGENCY] });
+  let token: { text: string; until: number } | undefined;
+  const currentToken = async (): Promise<string> => {
+    if (token === undefined || token.until < performance.now()) {
+      const answer = (await (await post('/admin/tokens', { organisation: AGENCY, audience: API_AUDIENCE })).json()) as {
+        access_token: string;
+      };
+      token = { text: answer.access_token, until: performance.now() + 60_000 };
+    }
+    return token.text;
+  };
+  return new Agency(AGENCY, api, currentToken, ingressKey ?? '');
+}
+
+async function handIn(agency: Agency, settings: Readonly<Record<string, string>>): Promise<Sent[]> {
+  const body = Array.from(
+    { length: 14 },
+    (_, index) =>
+      `Avsnitt ${index + 1}. Dette er et brev fra Testetaten. Vi viser til saken din, og til opplysningene du har gitt oss tidligere. Brevet er laget for å vise hvordan post går fra etat til innbygger.`,
+  );
+  const documents = [
+    { title: 'Brev', content: await letterPdf('Brev om saken din', [...body, ...body]) },
+    { title: 'Vedlegg', content: await letterPdf('Vedlegg', body) },
+  ];
+  const kafka = kafkaClient(
+    { brokers: (settings['KAFKA_BROKERS'] as string).split(','), topicPrefix: '' },
+    'demo-agency',
+    createLogger('demo', 'warn'),
+  );
+  const producer = kafkaProducer(kafka);
+  await producer.connect();
+  closing.push(() => producer.disconnect());
+  const sent: Sent[] = [];
+  const one = async (index: number): Promise<void> => {
+    const part = CAST[index % CAST.length] as Part;
+    const letter: DemoLetter = {
+      reference: `demo-${index + 1}`,
+      nationalId: nationalIdOf(part.case),
+      kind: part.kind,
+      openingReceipt: part.openingReceipt ?? false,
+      serviceMessage: part.serviceMessage ?? false,
+      returnHandling: part.returnHandling ?? 'RETURN',
+      documents,
+    };
+    const handedInAt = performance.now();
+    if (part.door === 'kafka') {
+      const { topic, key, value } = await agency.recordForKafka(letter);
+      await producer.send({ topic, acks: -1, messages: [{ key, value }] });
+      sent.push({ part, letterId: key, handedInAt });
+    } else {
+      sent.push({ part, letterId: await agency.handInByRest(letter), handedInAt });
+    }
+  };
+  const queue = Array.from({ length: wanted }, (_, index) => index);
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      for (let index = queue.shift(); index !== undefined; index = queue.shift()) await one(index);
+    }),
+  );
+  return sent;
+}
+
+/** Asks for each letter until it stands where it must, or the time is over. */
+async function follow(agency: Agency, sent: readonly Sent[]): Promise<void> {
+  const deadline = performance.now() + GIVE_UP_MS;
+  let open = [...sent];
+  let told = -1;
+  while (open.length > 0 && performance.now() < deadline) {
+    await Promise.all(
+      open.map(async (letter) => {
+        const known = await agency.status(letter.letterId);
+        letter.status = known?.status ?? 'UNKNOWN';
+        letter.reason = known?.reason ?? null;
+        if (letter.status === letter.part.end) letter.endedAfterMs = performance.now() - letter.handedInAt;
+      }),
+    );
+    open = open.filter((letter) => letter.status !== letter.part.end);
+    if (sent.length - open.length !== told) {
+      told = sent.length - open.length;
+      say(`  ${told} of ${sent.length} have ended as expected`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+function report(sent: readonly Sent[], atSandbox: { accepted: number; distinctMessageIds: number }): number {
+  const rows = CAST.map((part) => {
+    const letters = sent.filter((letter) => letter.part === part);
+    const right = letters.filter(
+      (letter) => letter.status === part.end && (part.reason === undefined || letter.reason === part.reason),
+    );
+    const times = right.map((letter) => letter.endedAfterMs ?? 0).sort((a, b) => a - b);
+    return {
+      recipient: part.case,
+      kind: part.kind,
+      door: part.door ?? 'rest',
+      expected: part.reason === undefined ? part.end : `${part.end} ${part.reason}`,
+      actual: [
+        ...new Set(
+          letters.map((letter) =>
+            [letter.status, part.reason === undefined ? undefined : letter.reason].filter(Boolean).join(' '),
+          ),
+        ),
+      ].join(', '),
+      letters: letters.length,
+      asExpected: right.length,
+      medianSeconds:
+        times.length === 0 ? null : Number(((times[Math.floor(times.length / 2)] as number) / 1_000).toFixed(2)),
+    };
+  }).filter((row) => row.letters > 0);
+  const dispatched = sent.filter((letter) => letter.part.end !== 'REFUSED').length;
+  const ok =
+    rows.every((row) => row.letters === row.asExpected) &&
+    atSandbox.accepted === dispatched &&
+    atSandbox.distinctMessageIds === dispatched;
+  if (options.json) {
+    process.stdout.write(
+      `${JSON.stringify({ ok, rows, handedOver: { ours: dispatched, sandbox: atSandbox.accepted, distinct: atSandbox.distinctMessageIds } }, undefined, 2)}\n`,
+    );
+  } else {
+    console.table(rows);
+    process.stdout.write(
+      `Handed over: ours ${dispatched}, counted by the sandbox ${atSandbox.accepted}, different ${atSandbox.distinctMessageIds}\n`,
+    );
+    process.stdout.write(ok ? 'Every letter ended as it must.\n' : 'Something ended differently: see the table.\n');
+  }
+  return ok ? 0 : 1;
+}
