@@ -16,7 +16,6 @@ export async function sniff(head: Buffer): Promise<MediaType | undefined> {
 function isText(head: Buffer): boolean {
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true });
-    // eslint-disable-next-line no-control-regex -- control characters are exactly what is looked for
     return !/[\x00-\x08\x0e-\x1f]/.test(text);
   } catch {
     return false;
@@ -31,17 +30,17 @@ export async function peekHead(
   const chunks: Buffer[] = [];
   let size = 0;
   while (size < SNIFFED_BYTES) {
-    const { done, value } = await iterator.next();
-    if (done === true) break;
-    chunks.push(value);
-    size += value.length;
+    const next: IteratorResult<Buffer, unknown> = await iterator.next();
+    if (next.done === true) break;
+    chunks.push(next.value);
+    size += next.value.length;
   }
   const whole = async function* (): AsyncIterable<Buffer> {
     yield* chunks;
     for (;;) {
-      const { done, value } = await iterator.next();
-      if (done === true) return;
-      yield value;
+      const next: IteratorResult<Buffer, unknown> = await iterator.next();
+      if (next.done === true) return;
+      yield next.value;
     }
   };
   return { head: Buffer.concat(chunks).subarray(0, SNIFFED_BYTES), content: whole() };

@@ -18,7 +18,7 @@ export class StatusStage {
   @Stage('letter.refused.v1', { severalPerLetter: true })
   refusals(batch: readonly Received<'letter.refused.v1'>[]): Promise<readonly Outcome[]> {
     return Promise.all(
-      batch.map(({ event: { about, letterId, sender, reference, reason, detail, pointer, refusedAt } }) => {
+      batch.map(async ({ event: { about, letterId, sender, reference, reason, detail, pointer, refusedAt } }) => {
         // the others reach the agency as a status, from receipts
         if (about !== 'HAND_IN') return skip();
         return this.tell({
