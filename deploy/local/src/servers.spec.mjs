@@ -2,18 +2,18 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { brokerJars } from './jars.mjs';
 import { freePorts, isFree } from './ports.mjs';
 import { startServers } from './servers.mjs';
 
 const INDEX = new URL('./index.mjs', import.meta.url).href;
-const TMP = resolve('.postgang');
+const TMP = tmpdir();
 const GONE_MS = 10_000;
 
-mkdirSync(TMP, { recursive: true });
-const parent = mkdtempSync(join(TMP, 'spec-servers-'));
+const parent = mkdtempSync(join(TMP, 'postgang-servers-'));
 afterAll(() => rmSync(parent, { recursive: true, force: true }));
 
 /** Supervisors and servers all work inside the servers' folder. @param {string} dir */

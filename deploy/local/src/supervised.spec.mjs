@@ -1,10 +1,10 @@
 import { afterAll, expect, it } from '@jest/globals';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { runSupervised, spawnSupervised, untilReady } from './supervised.mjs';
 
-mkdirSync(resolve('.postgang'), { recursive: true });
-const dir = mkdtempSync(join(resolve('.postgang'), 'spec-supervised-'));
+const dir = mkdtempSync(join(tmpdir(), 'postgang-supervised-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 /** @param {string} name */
