@@ -86,6 +86,9 @@ export function verifySbd(jws: string, options: { trust: readonly X509Certificat
   const at =
     options.at ??
     new Date(sbd.standardBusinessDocument.standardBusinessDocumentHeader.documentIdentification.creationDateAndTime);
+  // the form of the date is checked, but month 13 has that form too, and comparisons with an invalid date are all false
+  if (Number.isNaN(at.getTime()))
+    throw new PackageError('message-invalid', '/documentIdentification/creationDateAndTime');
   const chain = verifyChain(certificate, options.trust, options.trust, at);
   const organisation = organisationNumberOf(certificate);
   if (organisation === undefined) throw new PackageError('certificate-untrusted', 'no organisation number');

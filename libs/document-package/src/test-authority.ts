@@ -108,10 +108,7 @@ async function issuerFrom(keyPem: string, certificatePem: string): Promise<Issue
 }
 
 function newKeys(bits: number): Promise<CryptoKeyPair> {
-  return webcrypto.subtle.generateKey({ ...ALGORITHM, modulusLength: bits }, true, [
-    'sign',
-    'verify',
-  ]);
+  return webcrypto.subtle.generateKey({ ...ALGORITHM, modulusLength: bits }, true, ['sign', 'verify']);
 }
 
 function authority(

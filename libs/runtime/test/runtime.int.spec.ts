@@ -128,7 +128,7 @@ async function collect(topic: string): Promise<KafkaMessage[]> {
 const distinct = (messages: readonly KafkaMessage[]): number =>
   new Set(messages.map((message) => message.key?.toString())).size;
 const headerOf = (message: KafkaMessage | undefined, name: string): string | undefined =>
-  header(message?.headers as Headers, name);
+  header(message?.headers, name);
 
 /** What a stage of the spec derives from a record. */
 const derived = (id: string) =>

@@ -1,3 +1,4 @@
+import { INGRESS_KEY_ID } from '@postgang/integration-point';
 import { KeyRing } from '@postgang/outside';
 import { encode, letterIdOf, topicName, type LetterSubmitted } from '@postgang/pipeline';
 import { WIRE_KIND, type LegalKind } from '@postgang/rules';
@@ -56,7 +57,7 @@ export class Agency {
     const letterId = letterIdOf(this.orgnr, letter.reference);
     const scope = `agency:${this.orgnr}`;
     const keys = new KeyRing(new Map());
-    keys.add(scope, 'k1', new Map([['k1', Buffer.from(this.ingressKey, 'base64')]]));
+    keys.add(scope, INGRESS_KEY_ID, new Map([[INGRESS_KEY_ID, Buffer.from(this.ingressKey, 'base64')]]));
     const seal = (field: string, value: string): Buffer => keys.seal(scope, letterId, field, value);
     const event: LetterSubmitted = {
       reference: letter.reference,

@@ -94,7 +94,7 @@ async function newAgency(settings: Readonly<Record<string, string>>, api: string
   await database.connect();
   const keys = KeyRing.parse(readFileSync(settings['KEY_RING_FILE'] as string, 'utf8'));
   const query = async (sql: string, values?: unknown[]): Promise<unknown> => (await database.query(sql, values)).rows;
-  const { ingressKey } = await addAgency({ query } as never, keys, { orgnr: AGENCY, name: 'Testetaten', kafka: true });
+  const { ingressKey } = await addAgency({ query }, keys, { orgnr: AGENCY, name: 'Testetaten', kafka: true });
   await database.end();
   const kafka = kafkaClient(
     { brokers: (settings['KAFKA_BROKERS'] as string).split(','), topicPrefix: '' },

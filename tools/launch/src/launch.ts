@@ -61,7 +61,11 @@ export async function launch(
         },
       );
       children.push(child);
-      processes.push({ services, pid: child.pid as number, managementUrls: mine.map((port) => `http://127.0.0.1:${port}`) });
+      processes.push({
+        services,
+        pid: child.pid as number,
+        managementUrls: mine.map((port) => `http://127.0.0.1:${port}`),
+      });
     }
     for (const name of inside) hosted.push(await startService(serviceNamed(name), withApi));
     await Promise.all(

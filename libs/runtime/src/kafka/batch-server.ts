@@ -93,11 +93,13 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
 
   /** Subscribes anew, after an agency got a topic. Restarts one after the other if called again meanwhile. */
   refresh(): Promise<void> {
-    this.restarting = this.restarting.then(async () => {
-      if (this.closed) return;
-      await this.stopConsumers();
-      await this.start();
-    });
+    this.restarting = this.restarting
+      .catch(() => undefined)
+      .then(async () => {
+        if (this.closed) return;
+        await this.stopConsumers();
+        await this.start();
+      });
     return this.restarting;
   }
 
