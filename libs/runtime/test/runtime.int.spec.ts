@@ -8,7 +8,6 @@ import {
   header,
   letterIdOf,
   retryTopic,
-  type Headers,
   type LetterDispatched,
 } from '@postgang/pipeline';
 import { eventually, testServers, uniquePrefix } from '@postgang/testing';
