@@ -2,14 +2,7 @@ import 'reflect-metadata';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Controller, Inject, type DynamicModule } from '@nestjs/common';
 import { DependencyDown, PermanentError, TransientError } from '@postgang/outside';
-import {
-  deadLetterTopic,
-  encode,
-  header,
-  letterIdOf,
-  retryTopic,
-  type LetterDispatched,
-} from '@postgang/pipeline';
+import { deadLetterTopic, encode, header, letterIdOf, retryTopic, type LetterDispatched } from '@postgang/pipeline';
 import { eventually, testServers, uniquePrefix } from '@postgang/testing';
 import type { Kafka, KafkaMessage } from 'kafkajs';
 import { pino } from 'pino';
