@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomFillSync } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomFillSync,
+  type KeyObject,
+} from 'node:crypto';
 
 /**
  * A sealed string: one personal field of an event, readable only by those who hold its scope's key.
@@ -33,7 +41,8 @@ export class NotOpenable extends Error {
 }
 
 export class KeyRing {
-  private readonly derived = new Map<string, Buffer>();
+  /** As key objects: importing the bytes anew for every value costs several times the sealing itself. */
+  private readonly derived = new Map<string, KeyObject>();
   private nonces = Buffer.alloc(0);
 
   constructor(private readonly scopes: Map<string, ScopeKeys>) {}
@@ -124,13 +133,13 @@ export class KeyRing {
     return scope;
   }
 
-  private letterKey(scopeName: string, keyId: string, letterId: string): Buffer {
+  private letterKey(scopeName: string, keyId: string, letterId: string): KeyObject {
     const cacheKey = `${scopeName}|${keyId}|${letterId}`;
     const cached = this.derived.get(cacheKey);
     if (cached !== undefined) return cached;
     const scopeKey = this.scope(scopeName).keys.get(keyId);
     if (scopeKey === undefined) throw new UnknownKey(`unknown key id in scope ${scopeName}`);
-    const key = Buffer.from(hkdfSync('sha256', scopeKey, letterId, scopeName, 32));
+    const key = createSecretKey(Buffer.from(hkdfSync('sha256', scopeKey, letterId, scopeName, 32)));
     if (this.derived.size >= CACHED_LETTERS) this.derived.clear();
     this.derived.set(cacheKey, key);
     return key;

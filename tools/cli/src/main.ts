@@ -1,0 +1,16 @@
+import { Command } from 'commander';
+import { packageCommands, tell } from './package-commands.js';
+
+/** `postgang`: data on stdout, messages on stderr; exit codes 0 ok, 1 something does not hold, 2 usage. */
+const program = new Command('postgang').description('Postgang at the command line').exitOverride();
+packageCommands(program);
+try {
+  await program.parseAsync();
+} catch (error) {
+  const { code, exitCode } = error as { code?: string; exitCode?: number };
+  if (code?.startsWith('commander.') === true) process.exitCode = exitCode === 0 ? 0 : 2;
+  else {
+    process.stderr.write(`${tell(error)}\n`);
+    process.exitCode = 1;
+  }
+}
