@@ -189,7 +189,7 @@ describe('a stage', () => {
     ]);
     const [dead, out] = await Promise.all([collect(deadLetterTopic('receipts')), collect('letter.refused.v1')]);
     await start(serviceWith(async (batch) => batch.map(({ event }) => publish(derived(event.letterId)))));
-    await eventually('both', () => (dead.length === 1 && out.length === 1) || undefined);
+    await eventually('both', () => (distinct(dead) === 1 && distinct(out) === 1) || undefined);
     expect(dead[0]?.value?.toString()).toBe('rubbish');
     expect(headerOf(dead[0], 'origin-topic')).toBe('letter.dispatched.v1');
     expect(headerOf(dead[0], 'dead-because')).toBe('permanent');
@@ -220,7 +220,10 @@ describe('a stage', () => {
         }),
       ),
     );
-    await eventually('all three', () => (retry.length === 1 && dead.length === 1 && out.length === 1) || undefined);
+    await eventually(
+      'all three',
+      () => (distinct(retry) === 1 && distinct(dead) === 1 && distinct(out) === 1) || undefined,
+    );
     expect(headerOf(retry[0], 'attempt')).toBe('1');
     expect(headerOf(retry[0], 'failure')).toBe('TransientError: conflict with [national-id]');
     expect(dead[0]?.key?.toString()).toBe(permanent);
@@ -244,7 +247,7 @@ describe('a stage', () => {
         return batch.map(() => publish());
       }),
     );
-    await eventually('the record', () => seen.length === 1 || undefined);
+    await eventually('the record', () => seen.length >= 1 || undefined);
     expect(seen[0]).toMatchObject({ attempt: 1, topic: 'letter.dispatched.v1' });
     expect(seen[0]?.at).toBeGreaterThanOrEqual(due);
   });

@@ -1,5 +1,5 @@
 import { concreteTopics } from '@postgang/pipeline';
-import type { Kafka } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 
 export interface TopicLayout {
   readonly prefix: string;
@@ -19,7 +19,8 @@ export async function createTopics(kafka: Kafka, agencies: readonly string[], la
     const missing = concreteTopics(agencies).filter((topic) => !existing.has(layout.prefix + topic.name));
     if (missing.length === 0) return 0;
     await admin.createTopics({
-      waitForLeaders: true,
+      // kafkajs' own waiting gives up when the broker does not know the new topic yet, which KRaft brokers say for a moment
+      waitForLeaders: false,
       timeout: 30_000,
       topics: missing.map((topic) => ({
         topic: layout.prefix + topic.name,
@@ -33,8 +34,30 @@ export async function createTopics(kafka: Kafka, agencies: readonly string[], la
         ],
       })),
     });
+    await untilLed(
+      admin,
+      missing.map((topic) => layout.prefix + topic.name),
+    );
     return missing.length;
   } finally {
     await admin.disconnect();
+  }
+}
+
+const LED_MS = 30_000;
+const NOT_YET = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'];
+
+async function untilLed(admin: Admin, topics: string[]): Promise<void> {
+  const deadline = performance.now() + LED_MS;
+  for (;;) {
+    try {
+      const { topics: known } = await admin.fetchTopicMetadata({ topics });
+      if (known.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
+        return;
+    } catch (error) {
+      if (!NOT_YET.includes(String((error as { type?: unknown }).type))) throw error;
+    }
+    if (performance.now() > deadline) throw new Error('the new topics have no leaders yet');
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
