@@ -324,7 +324,7 @@ describe('receipts', () => {
       leg: null,
     });
     await told(untouched, 'ROUTED');
-    expect(await kinds(untouched)).toEqual(['accepted', 'routed']);
+    expect((await kinds(untouched)).sort()).toEqual(['accepted', 'routed']);
   });
 
   it('takes an adapter at its word about its own legs only', async () => {
@@ -354,6 +354,7 @@ describe('receipts', () => {
       return rows[0];
     });
     expect(aside.letter_id).toBeNull();
-    expect(await kinds(foreign)).toEqual(['accepted', 'routed']);
+    // two topics, no order between them
+    expect((await kinds(foreign)).sort()).toEqual(['accepted', 'routed']);
   });
 });
