@@ -23,6 +23,37 @@ export function signingIdentityFromPem(keyPem: string, chainPem: string): Signin
   return { key, certificates };
 }
 
+const MAX_CACHED = 1_000;
+const known = new Map<string, X509Certificate>();
+
+/**
+ * A certificate out of a signature. Parsing one costs more than verifying with it, and a provider signs thousands of receipts with the same:
+ * the last used are kept. Throws PackageError('key-info-missing') for anything but the DER of one certificate, nothing after it.
+ */
+export function certificateFromBase64(encoded: string, where: string): X509Certificate {
+  const cached = known.get(encoded);
+  if (cached !== undefined) {
+    // to the end of the map's order, so that the first is the one unused for longest
+    known.delete(encoded);
+    known.set(encoded, cached);
+    return cached;
+  }
+  if (encoded.length > 20_000) throw new PackageError('too-large', where);
+  const der = Buffer.from(encoded, 'base64');
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(der);
+  } catch (error) {
+    throw new PackageError('key-info-missing', where, error);
+  }
+  // Node reads PEM here as well, and stops at the end of the first certificate
+  if (!certificate.raw.equals(der))
+    throw new PackageError('key-info-missing', `${where}: not the DER of a certificate`);
+  if (known.size >= MAX_CACHED) known.delete(known.keys().next().value as string);
+  known.set(encoded, certificate);
+  return certificate;
+}
+
 interface CertificateFields {
   readonly issuer: Asn1;
   readonly subject: Asn1;

@@ -1,6 +1,7 @@
-import { sign, verify, X509Certificate } from 'node:crypto';
-import { organisationNumberOf, verifyChain, type SigningIdentity } from './certificates.js';
+import { sign, verify, type X509Certificate } from 'node:crypto';
+import { certificateFromBase64, organisationNumberOf, verifyChain, type SigningIdentity } from './certificates.js';
 import { PackageError } from './errors.js';
+import { parseJsonObject } from './json.js';
 import { checkSbd, type DpiType, type Sbd } from './sbd.js';
 
 /** The signed business message: compact JWS (RFC 7515), RS256, the signer's certificate in `x5c`. */
@@ -26,7 +27,7 @@ export function signSbd(sbd: Sbd, signer: SigningIdentity): Promise<string> {
 
 interface Parts {
   readonly signed: string;
-  readonly header: { readonly alg?: unknown; readonly x5c?: unknown };
+  readonly header: { readonly alg?: unknown; readonly x5c?: unknown; readonly crit?: unknown };
   readonly payload: unknown;
   readonly signature: Buffer;
 }
@@ -36,23 +37,23 @@ function split(jws: string): Parts {
   const parts = jws.split('.');
   if (parts.length !== 3 || !parts.every((part) => /^[\w-]+$/.test(part)))
     throw new PackageError('not-a-package', 'not a compact JWS');
-  const [header, payload, signature] = parts as [string, string, string];
+  const [header, payload, encoded] = parts as [string, string, string];
+  const signature = Buffer.from(encoded, 'base64url');
+  // the last character has bits to spare: one receipt, one text, one event id
+  if (signature.toString('base64url') !== encoded) throw new PackageError('not-a-package', 'JWS signature encoding');
   return {
     signed: `${header}.${payload}`,
-    header: json(header) as Parts['header'],
-    payload: json(payload),
-    signature: Buffer.from(signature, 'base64url'),
+    header: json(header, 'JWS header'),
+    payload: json(payload, 'JWS payload'),
+    signature,
   };
 }
 
-function json(part: string): unknown {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
-    if (typeof value === 'object' && value !== null) return value;
-  } catch {
-    // said below, without quoting the content
-  }
-  throw new PackageError('not-a-package', 'JWS part is not a JSON object');
+function json(part: string, where: string): Record<string, unknown> {
+  const bytes = Buffer.from(part, 'base64url');
+  const text = bytes.toString('utf8');
+  if (!Buffer.from(text).equals(bytes)) throw new PackageError('not-a-package', `${where} is not UTF-8`);
+  return parseJsonObject(text, where);
 }
 
 /** What the message says of itself; nothing is verified. Throws PackageError. */
@@ -69,16 +70,15 @@ export interface VerifiedSbd {
   readonly organisation: string;
 }
 
-const leaves = new Map<string, X509Certificate>();
-const MAX_CACHED_LEAVES = 500;
-
 /** Signature, chain to a trusted root valid when the message was made, schema. Whether this signer may say this is the caller's question. */
 export function verifySbd(jws: string, options: { trust: readonly X509Certificate[]; at?: Date }): VerifiedSbd {
   const { signed, header, payload, signature } = split(jws);
   if (header.alg !== 'RS256') throw new PackageError('unsupported-algorithm', 'JWS alg');
+  // RFC 7515 §4.1.11: an extension that must be understood is not, whatever it says
+  if (header.crit !== undefined) throw new PackageError('unsupported-algorithm', 'JWS crit');
   const encoded: unknown = Array.isArray(header.x5c) ? header.x5c[0] : undefined;
   if (typeof encoded !== 'string') throw new PackageError('key-info-missing', 'x5c');
-  const certificate = leafOf(encoded);
+  const certificate = certificateFromBase64(encoded, 'x5c');
   if (certificate.publicKey.asymmetricKeyType !== 'rsa') throw new PackageError('unsupported-algorithm', 'key type');
   if (!verify('sha256', Buffer.from(signed), certificate.publicKey, signature))
     throw new PackageError('signature-invalid');
@@ -93,18 +93,4 @@ export function verifySbd(jws: string, options: { trust: readonly X509Certificat
   const organisation = organisationNumberOf(certificate);
   if (organisation === undefined) throw new PackageError('certificate-untrusted', 'no organisation number');
   return { sbd, type, certificate, chain, organisation };
-}
-
-/** Parsing a certificate costs more than verifying with it; a provider signs thousands of receipts with one. */
-function leafOf(encoded: string): X509Certificate {
-  const known = leaves.get(encoded);
-  if (known !== undefined) return known;
-  try {
-    const certificate = new X509Certificate(Buffer.from(encoded, 'base64'));
-    if (leaves.size >= MAX_CACHED_LEAVES) leaves.clear();
-    leaves.set(encoded, certificate);
-    return certificate;
-  } catch (error) {
-    throw new PackageError('key-info-missing', 'x5c', error);
-  }
 }

@@ -11,6 +11,7 @@ import {
   digitalSbd,
   openPackage,
   packageDigest,
+  PackageError,
   printSbd,
   readSbd,
   receiptSbd,
@@ -70,6 +71,16 @@ describeWithShared(CASES, 'the published packages', () => {
   });
 });
 
+const accepts = (message: unknown): boolean => {
+  try {
+    checkSbd(message);
+    return true;
+  } catch (error) {
+    if (error instanceof PackageError) return false;
+    throw error;
+  }
+};
+
 describeWithShared('vectors/dpi/schemas', 'the published schemas', () => {
   const folder = 'vectors/dpi/schemas';
   const ajv = new Ajv({ strict: false });
@@ -102,76 +113,167 @@ describeWithShared('vectors/dpi/schemas', 'the published schemas', () => {
     returnHandling: 'DIREKTE_RETUR' as const,
   };
 
+  const ourMessages = (): [DpiType, unknown][] => [
+    [
+      'digital',
+      digitalSbd(head, {
+        ...letter,
+        mailboxAddress: 'x',
+        securityLevel: 4,
+        nonSensitiveTitle: 'T',
+        language: 'nb',
+        openingReceipt: true,
+        effectiveAt: new Date(),
+        notice: {
+          email: { address: 'a@example.com', text: 'x' },
+          sms: { number: '+4799999999', text: 'x' },
+          repetitions: [0, 7],
+        },
+      }),
+    ],
+    [
+      'digital',
+      digitalSbd(head, {
+        ...letter,
+        senderUnit: 'u',
+        invoiceReference: 'i',
+        mailboxAddress: 'x',
+        securityLevel: 3,
+        nonSensitiveTitle: 'T',
+        language: 'nb',
+        openingReceipt: false,
+      }),
+    ],
+    ['utskrift', printSbd(head, { ...print, address: home })],
+    [
+      'utskrift',
+      printSbd(head, {
+        ...print,
+        address: {
+          name: 'Jo',
+          lines: ['Rue 1', '2', '3', '4'],
+          postalCode: '75001',
+          city: 'Paris',
+          countryCode: 'FR',
+        },
+      }),
+    ],
+    ...(['leveringskvittering', 'aapningskvittering', 'mottakskvittering', 'returpostkvittering'] as const).map(
+      (kind): [DpiType, unknown] => [kind, receiptSbd(head, { kind, process: 'digital', at: new Date() })],
+    ),
+    [
+      'varslingfeiletkvittering',
+      receiptSbd(head, {
+        kind: 'varslingfeiletkvittering',
+        process: 'digital',
+        at: new Date(),
+        extra: { varslingskanal: 'sms' },
+      }),
+    ],
+    [
+      'feil',
+      receiptSbd(head, {
+        kind: 'feil',
+        process: 'utskrift',
+        at: new Date(),
+        extra: { feiltype: 'KLIENT', detaljer: 'x' },
+      }),
+    ],
+  ];
+
   it('accept the messages we write, and so does our own check', () => {
-    const messages: [DpiType, unknown][] = [
-      [
-        'digital',
-        digitalSbd(head, {
-          ...letter,
-          mailboxAddress: 'x',
-          securityLevel: 4,
-          nonSensitiveTitle: 'T',
-          language: 'nb',
-          openingReceipt: true,
-          effectiveAt: new Date(),
-          notice: {
-            email: { address: 'a@example.com', text: 'x' },
-            sms: { number: '+4799999999', text: 'x' },
-            repetitions: [0, 7],
-          },
-        }),
-      ],
-      [
-        'digital',
-        digitalSbd(head, {
-          ...letter,
-          senderUnit: 'u',
-          invoiceReference: 'i',
-          mailboxAddress: 'x',
-          securityLevel: 3,
-          nonSensitiveTitle: 'T',
-          language: 'nb',
-          openingReceipt: false,
-        }),
-      ],
-      ['utskrift', printSbd(head, { ...print, address: home })],
-      [
-        'utskrift',
-        printSbd(head, {
-          ...print,
-          address: {
-            name: 'Jo',
-            lines: ['Rue 1', '2', '3', '4'],
-            postalCode: '75001',
-            city: 'Paris',
-            countryCode: 'FR',
-          },
-        }),
-      ],
-      ['leveringskvittering', receiptSbd(head, { kind: 'leveringskvittering', process: 'digital', at: new Date() })],
-      [
-        'varslingfeiletkvittering',
-        receiptSbd(head, {
-          kind: 'varslingfeiletkvittering',
-          process: 'digital',
-          at: new Date(),
-          extra: { varslingskanal: 'sms' },
-        }),
-      ],
-      [
-        'feil',
-        receiptSbd(head, {
-          kind: 'feil',
-          process: 'utskrift',
-          at: new Date(),
-          extra: { feiltype: 'KLIENT', detaljer: 'x' },
-        }),
-      ],
-    ];
-    for (const [type, message] of messages) {
+    for (const [type, message] of ourMessages()) {
       expect({ type, result: validate(type, message) }).toEqual({ type, result: 'valid' });
       expect(checkSbd(message).type).toBe(type);
     }
+  });
+
+  it('refuse every spoilt message that our own check accepts, and nearly none that it refuses', () => {
+    const values = [
+      null,
+      0,
+      1,
+      3,
+      4.5,
+      26,
+      true,
+      [],
+      [0],
+      ['a'],
+      {},
+      '',
+      'x',
+      'ab',
+      'abc',
+      '😀',
+      '😀😀',
+      '12345678',
+      'NO',
+      '0001',
+      ...[41, 81, 101, 161, 256, 501].map((length) => 'x'.repeat(length)),
+      'SMS',
+      'sms',
+      'a@b',
+      'æ@b.no',
+      'a..b@c.no',
+      '2026-01-02',
+      '2026-13-02',
+      '2026-02-30T03:04:05Z',
+      '2026-01-02T25:04:05Z',
+      '2026-01-02T03:04:05',
+      head.messageId,
+      '0192:991825827',
+      '0192:',
+    ];
+    const disagreements = new Set<string>();
+    for (const [type, message] of ourMessages()) {
+      const compare = (
+        path: readonly string[],
+        change: (parent: Record<string, unknown>, key: string) => void,
+      ): void => {
+        const copy: unknown = structuredClone(message);
+        const parent = path.slice(0, -1).reduce<unknown>((node, key) => (node as Record<string, unknown>)[key], copy);
+        change(parent as Record<string, unknown>, path.at(-1) as string);
+        const theirs = validate(type, copy) === 'valid';
+        const ours = accepts(copy);
+        if (ours !== theirs)
+          disagreements.add(`${ours ? 'laxer' : 'stricter'} ${path.slice(path[1] === type ? 2 : 1).join('/')}`);
+      };
+      const walk = (node: unknown, path: readonly string[]): void => {
+        for (const [key, value] of Object.entries(node as object)) {
+          const at = [...path, key];
+          compare(
+            at,
+            (parent, last) => void (Array.isArray(parent) ? parent.splice(Number(last), 1) : delete parent[last]),
+          );
+          for (const other of values) compare(at, (parent, last) => void (parent[last] = other));
+          if (typeof value === 'object' && value !== null) {
+            if (!Array.isArray(value)) compare([...at, 'ukjent'], (parent, last) => void (parent[last] = 'x'));
+            walk(value, at);
+          }
+        }
+      };
+      walk(message, []);
+    }
+    expect([...disagreements].filter((line) => line.startsWith('laxer'))).toEqual([]);
+    // there is nothing in an empty text, no kind of message that nobody defined, and no receipt without its conversation
+    const header = 'stricter standardBusinessDocumentHeader';
+    expect([...disagreements].sort()).toEqual([
+      'stricter mottaker/postkasseadresse',
+      `${header}/businessScope/scope`,
+      `${header}/businessScope/scope/0`,
+      `${header}/businessScope/scope/0/instanceIdentifier`,
+      `${header}/businessScope/scope/0/type`,
+      `${header}/documentIdentification/standard`,
+      `${header}/documentIdentification/type`,
+      `${header}/documentIdentification/typeVersion`,
+      `${header}/headerVersion`,
+      `${header}/receiver/0/identifier/authority`,
+      `${header}/receiver/0/identifier/value`,
+      `${header}/sender/0/identifier/authority`,
+      `${header}/sender/0/identifier/value`,
+      'stricter varsler',
+    ]);
   });
 
   it('and our own check agree on the published complete samples', () => {

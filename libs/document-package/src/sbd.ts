@@ -214,7 +214,9 @@ export function receiptSbd(head: MessageHead, body: ReceiptBody): Sbd {
 
 type Json = Record<string, unknown>;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)$/i;
+const DATE = /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/;
+/** RFC 3339, as Java and .NET print it: up to nine decimals, `Z` or an offset. */
+const DATE_TIME = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)$/i;
 
 /** A hand-written check of the published schemas' rules. Throws PackageError('message-invalid', JSON pointer). */
 export function checkSbd(value: unknown): { sbd: Sbd; type: DpiType } {
@@ -249,18 +251,15 @@ export function checkSbd(value: unknown): { sbd: Sbd; type: DpiType } {
   for (const field of ['standard', 'typeVersion', 'type'])
     text(identification[field], `/documentIdentification/${field}`);
   match(identification['instanceIdentifier'], UUID, '/documentIdentification/instanceIdentifier');
-  match(identification['creationDateAndTime'], DATE_TIME, '/documentIdentification/creationDateAndTime');
+  dateTime(identification['creationDateAndTime'], '/documentIdentification/creationDateAndTime');
   const scopes = object(head['businessScope'], '/businessScope', ['scope'])['scope'];
   if (!Array.isArray(scopes) || scopes.length > 20) throw invalid('/businessScope/scope');
-  for (const scope of scopes)
-    text(
-      object(scope, '/businessScope/scope', ['type', 'instanceIdentifier', 'identifier', 'scopeInformation'])['type'],
-      '/businessScope/scope/type',
-    );
+  for (const scope of scopes) checkScope(scope, '/businessScope/scope');
   const conversation = (scopes as Json[]).find((scope) => scope['type'] === 'ConversationId');
   match(conversation?.['instanceIdentifier'], UUID, '/businessScope/scope/instanceIdentifier');
   const type = identification['type'] as DpiType;
-  const checkBody = BODIES[type];
+  // own fields only: `constructor` is a name that every object answers to
+  const checkBody = Object.hasOwn(BODIES, type) ? BODIES[type] : undefined;
   if (
     checkBody === undefined ||
     Object.keys(outer).sort().join() !== ['standardBusinessDocumentHeader', type].sort().join()
@@ -268,6 +267,20 @@ export function checkSbd(value: unknown): { sbd: Sbd; type: DpiType } {
     throw invalid('/documentIdentification/type');
   checkBody(object(outer[type], `/${type}`), `/${type}`);
   return { sbd: value as Sbd, type };
+}
+
+function checkScope(value: unknown, at: string): void {
+  const scope = object(value, at, ['type', 'instanceIdentifier', 'identifier', 'scopeInformation']);
+  text(scope['type'], `${at}/type`);
+  if (scope['identifier'] !== undefined) text(scope['identifier'], `${at}/identifier`, 0);
+  const information = scope['scopeInformation'] ?? [];
+  if (!Array.isArray(information)) throw invalid(`${at}/scopeInformation`);
+  for (const entry of information) {
+    const { expectedResponseDateTime: expected } = object(entry, `${at}/scopeInformation`, [
+      'expectedResponseDateTime',
+    ]);
+    if (expected !== undefined) text(expected, `${at}/scopeInformation/expectedResponseDateTime`, 0);
+  }
 }
 
 const RECEIPT_FIELDS = ['avsender', 'mottaker', 'tidspunkt'];
@@ -281,7 +294,7 @@ const receipt =
       object(body['mottaker'], `${at}/mottaker`)['virksomhetsidentifikator'],
       `${at}/mottaker/virksomhetsidentifikator`,
     );
-    match(body['tidspunkt'], DATE_TIME, `${at}/tidspunkt`);
+    dateTime(body['tidspunkt'], `${at}/tidspunkt`);
     for (const [field, check] of Object.entries(extra))
       if (required.includes(field) || body[field] !== undefined) check(body[field], `${at}/${field}`);
   };
@@ -307,9 +320,8 @@ const BODIES: Record<DpiType, (body: Json, at: string) => void> = {
       `${at}/mottaker/postkasseadresse`,
     );
     if (body['sikkerhetsnivaa'] !== 3 && body['sikkerhetsnivaa'] !== 4) throw invalid(`${at}/sikkerhetsnivaa`);
-    if (body['virkningstidspunkt'] !== undefined)
-      match(body['virkningstidspunkt'], DATE_TIME, `${at}/virkningstidspunkt`);
-    if (body['virkningsdato'] !== undefined) match(body['virkningsdato'], /^\d{4}-\d\d-\d\d$/, `${at}/virkningsdato`);
+    if (body['virkningstidspunkt'] !== undefined) dateTime(body['virkningstidspunkt'], `${at}/virkningstidspunkt`);
+    if (body['virkningsdato'] !== undefined) match(body['virkningsdato'], DATE, `${at}/virkningsdato`);
     if (body['aapningskvittering'] !== undefined && typeof body['aapningskvittering'] !== 'boolean')
       throw invalid(`${at}/aapningskvittering`);
     text(body['ikkesensitivtittel'], `${at}/ikkesensitivtittel`, 1, 255);
@@ -380,6 +392,10 @@ function organisationField(value: unknown, at: string): void {
   match(organisation['value'], /[0-9]{4}:\w{1,35}/, `${at}/value`);
 }
 
+/** A dot in the domain and plain ASCII, which the schema's `email` format asks for. */
+const EMAIL =
+  /^(?!.*\.\.)[\w!#$%&'*+/=?^`{|}~.-]{1,64}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
+
 function noticesOf(value: unknown, at: string): void {
   const notices = object(value, at);
   const check = (name: string, address: string, most: number, valid: RegExp): void => {
@@ -395,7 +411,7 @@ function noticesOf(value: unknown, at: string): void {
       days.every((day) => Number.isInteger(day) && day >= 0 && day <= 25);
     if (!whole) throw invalid(`${at}/${name}/repetisjoner`);
   };
-  check('epostvarsel', 'epostadresse', 500, /^[^\s@]{1,64}@[^\s@]{1,255}$/);
+  check('epostvarsel', 'epostadresse', 500, EMAIL);
   check('smsvarsel', 'mobiltelefonnummer', 160, /^(?=.{8,20}$)\+?[- _0-9]+$/);
 }
 
@@ -427,8 +443,22 @@ function object(value: unknown, at: string, allowed?: readonly string[]): Json {
   return value as Json;
 }
 
+/** JSON schema counts characters, JavaScript counts an emoji as two. */
+const lengthOf = (value: string): number =>
+  value.length - (value.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
+
 function text(value: unknown, at: string, least = 1, most = 100_000): void {
-  if (typeof value !== 'string' || value.length < least || value.length > most) throw invalid(at);
+  if (typeof value !== 'string' || value.length > 2 * most) throw invalid(at);
+  const length = lengthOf(value);
+  if (length < least || length > most) throw invalid(at);
+}
+
+function dateTime(value: unknown, at: string): void {
+  match(value, DATE_TIME, at);
+  // 30 February has the form, and would be taken for 2 March
+  const day = (value as string).slice(0, 10);
+  const read = new Date(`${day}T00:00:00Z`);
+  if (Number.isNaN(read.getTime()) || read.toISOString().slice(0, 10) !== day) throw invalid(at);
 }
 
 function match(value: unknown, expression: RegExp, at: string): void {
