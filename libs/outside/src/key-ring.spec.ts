@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { createDecipheriv, hkdfSync } from 'node:crypto';
 import { KeyRing, NotOpenable, UnknownKey } from './key-ring.js';
 
 const LETTER = 'b1f0f2a5-9d07-5b64-8f6f-0d3c2d1f7a11';
@@ -39,6 +40,16 @@ describe('a sealed string', () => {
     const old = KeyRing.parse(JSON.stringify({ internal: { active: 'k1', keys: { k1: key(1) } } }));
     expect(ring().open('internal', LETTER, 'title', old.seal('internal', LETTER, 'title', 'x'))).toBe('x');
     expect(() => old.open('internal', LETTER, 'recipient', sealed)).toThrow(UnknownKey);
+  });
+
+  it('opens by the recipe that agencies follow: HKDF-SHA-256 of the scope key, then AES-256-GCM', () => {
+    const idLength = sealed[1] as number;
+    const letterKey = hkdfSync('sha256', Buffer.alloc(32, 2), '', `internal|${LETTER}`, 32);
+    const nonce = sealed.subarray(2 + idLength, 14 + idLength);
+    const decipher = createDecipheriv('aes-256-gcm', Buffer.from(letterKey), nonce);
+    decipher.setAAD(Buffer.from(`${LETTER}|recipient`)).setAuthTag(sealed.subarray(-16));
+    const text = Buffer.concat([decipher.update(sealed.subarray(14 + idLength, -16)), decipher.final()]);
+    expect(text.toString()).toBe('blåbær');
   });
 
   it('never comes out the same twice', () => {
