@@ -1,14 +1,15 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 
 /** Namespace of letter ids (RFC 9562 §5.5). A constant of the contract: agencies compute letter ids with it to seal fields on their ingress topic. */
 export const POSTGANG_NAMESPACE = '6f1c3b52-5d0e-5c1b-9b0a-6a3d0f7f2c11';
 
 /** UUID version 5: the same name in the same namespace is the same id, everywhere and always. */
 export function uuidv5(namespace: string, name: string): string {
-  const hash = createHash('sha1')
-    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
-    .update(name, 'utf8')
-    .digest();
+  const hash = digest(
+    'sha1',
+    Buffer.concat([Buffer.from(namespace.replaceAll('-', ''), 'hex'), Buffer.from(name)]),
+    'buffer',
+  );
   hash[6] = ((hash[6] as number) & 0x0f) | 0x50;
   hash[8] = ((hash[8] as number) & 0x3f) | 0x80;
   const hex = hash.toString('hex', 0, 16);

@@ -4,12 +4,15 @@ import {
   attemptOf,
   decode,
   header,
+  isUuid,
+  POSTGANG_NAMESPACE,
   retryTopic,
   RETRY_TIERS,
   topicName,
   topicOf,
   traceparentOf,
   Undecodable,
+  uuidv5,
   type ServiceName,
   type TopicName,
   type TopicPattern,
@@ -19,10 +22,11 @@ import type { Logger } from 'pino';
 import { lastValueFrom, type Observable } from 'rxjs';
 import type { FloodLimits } from '../flood-guard.js';
 import { FloodStopped, Gatherer, type Arrived, type StageReport } from '../gatherer.js';
-import { DUE_AT, failedMessage, ORIGIN_TOPIC, type RawRecord } from '../outgoing.js';
+import { DUE_AT, failedMessage, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC, type RawRecord } from '../outgoing.js';
 import { afterFailure } from '../retry.js';
 import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
 import { kafkaConsumer, type FetchTuning } from './client.js';
+import { Committer } from './committer.js';
 import type { BatchingSender } from './sender.js';
 
 /**
@@ -187,11 +191,12 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     });
     await consumer.connect();
     await consumer.subscribe({ topics: topics.map((topic) => this.options.topicPrefix + topic), fromBeginning: true });
+    const committer = new Committer(consumer);
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
-      eachBatch: (payload) => this.eachBatch(consumer, payload),
+      eachBatch: (payload) => this.eachBatch(committer, payload),
     });
   }
 
@@ -206,12 +211,12 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   }
 
   /** A throw out of eachBatch stops every partition, and a TypeError kills the consumer for good: so nothing but a lost membership leaves here. */
-  private async eachBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
+  private async eachBatch(committer: Committer, payload: EachBatchPayload): Promise<void> {
     await this.seeking;
     if (!payload.isRunning() || payload.isStale()) return;
     const beat = setInterval(() => void payload.heartbeat().catch(() => undefined), HEARTBEAT_MS);
     try {
-      await this.handleBatch(consumer, payload);
+      await this.handleBatch(committer, payload);
       this.downFor = 0;
     } catch (error) {
       const classified = this.options.classify(error);
@@ -225,7 +230,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     }
   }
 
-  private async handleBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
+  private async handleBatch(committer: Committer, payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
     const topic = batch.topic.slice(this.options.topicPrefix.length);
     const chunk = 500;
@@ -235,9 +240,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         await this.handle(topic, batch.partition, ready);
         const last = (ready.at(-1) as KafkaMessage).offset;
         if (!payload.isRunning() || payload.isStale()) return;
-        await consumer.commitOffsets([
-          { topic: batch.topic, partition: batch.partition, offset: (BigInt(last) + 1n).toString() },
-        ]);
+        await committer.commit(batch.topic, batch.partition, (BigInt(last) + 1n).toString());
         payload.resolveOffset(last);
       }
       if (dueIn !== undefined) return this.resumeIn(payload.pause(), dueIn);
@@ -278,8 +281,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     if (raw.key === '' || raw.key.length > 200) throw new Undecodable(`${origin}: the record has no usable key`);
     const event = decode(row.topic.subject, raw.value);
     const received: Received = {
-      // outside writers may leave the id out; their records are then told apart by where they lie
-      id: header(raw.headers, 'ce_id') ?? `${origin}/${raw.partition}/${raw.offset}`,
+      id: recordId(origin, raw),
       key: raw.key,
       event,
       subject: row.topic.subject,
@@ -387,6 +389,14 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       await admin.disconnect().catch(() => undefined);
     }
   }
+}
+
+/** Outside writers may leave the id out or write anything; their records are then told apart by where they lay first. */
+function recordId(origin: string, { headers, partition, offset }: RawRecord): string {
+  const id = header(headers, 'ce_id');
+  if (id !== undefined && isUuid(id)) return id;
+  const place = [origin, header(headers, ORIGIN_PARTITION) ?? partition, header(headers, ORIGIN_OFFSET) ?? offset];
+  return uuidv5(POSTGANG_NAMESPACE, place.join('/'));
 }
 
 /** Retry tiers: records become due in order, so the first that is not due ends the batch. */
