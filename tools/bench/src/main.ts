@@ -17,6 +17,7 @@ import { Tokens } from './tokens.js';
 import { startWorld, type World } from './world.js';
 import { measureYardstick, median } from './yardstick.js';
 
+const IDLE_MS = 5_000;
 const DIR = `.postgang/bench-${process.pid}`;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const closing: (() => Promise<unknown>)[] = [];
@@ -62,6 +63,7 @@ async function bench(options: BenchOptions): Promise<number> {
     await load.all(options.warmUp);
     await observer.ended(options.warmUp, giveUpMs(options.warmUp));
   }
+  const idle = await idlePercent();
   const third = Math.max(1, Math.ceil(options.runs / 3));
   let atOneThird: ReadonlyMap<string, Usage> = usageByProcess();
   const runs: RunMeasure[] = [];
@@ -87,6 +89,7 @@ async function bench(options: BenchOptions): Promise<number> {
   const sandboxAgrees = unhappy === 0 && counts.accepted === letters && counts.distinctMessageIds === letters;
   const report = reportOf(options, runs, steady, { third: atOneThird, end }, yardstick, {
     sandboxAgrees,
+    idleCpuPercent: idle,
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, ${process.platform} ${process.arch}`,
   });
   mkdirSync(dirname(options.out), { recursive: true });
@@ -115,6 +118,18 @@ async function fullSpeed(letters: number, world: World, load: Load, observer: Ob
     counters: { before: before.counters, after: await readCounters(urls) },
     diskBytes: { before: before.disk, after: folderBytes(DIR) },
   };
+}
+
+/** CPU of each process with nothing to carry, in percent of one core. */
+async function idlePercent(): Promise<Record<string, number>> {
+  const before = usageByProcess();
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+  return Object.fromEntries(
+    [...usageByProcess()].map(([name, { cpuMs }]) => [
+      name,
+      Number((((cpuMs - (before.get(name)?.cpuMs ?? 0)) / IDLE_MS) * 100).toFixed(1)),
+    ]),
+  );
 }
 
 async function steadyLoad(rate: number, seconds: number, load: Load, observer: Observer): Promise<SteadyMeasure> {

@@ -34,7 +34,8 @@ export interface Report {
   readonly cpuMsPerLetter: { readonly total: number; readonly byProcess: Readonly<Record<string, number>> };
   /** CPU of a letter in all processes ÷ CPU of its three RSA-2048 signatures (package, message, receipt). Floor 1. */
   readonly cpuToThreeSignatures: number;
-  /** The same without the load generator and the simulated outside world, but for the receipt's signature. */
+  /** Of one core, with nothing to carry. */
+  readonly idleCpuPercent: Readonly<Record<string, number>>;
   readonly memoryMb: Readonly<Record<string, { readonly atOneThird: number; readonly atTheEnd: number }>>;
   readonly per1000Letters: { readonly produceRequests: number; readonly sqlStatements: number };
   readonly diskBytesPerLetter: number;
@@ -49,7 +50,7 @@ export function reportOf(
   steady: SteadyMeasure | undefined,
   memory: { readonly third: ReadonlyMap<string, Usage>; readonly end: ReadonlyMap<string, Usage> },
   yardstick: Yardstick,
-  more: { readonly sandboxAgrees: boolean; readonly machine: string },
+  more: Pick<Report, 'sandboxAgrees' | 'idleCpuPercent' | 'machine'>,
 ): Report {
   const over = (figure: (run: RunMeasure) => number): number => round(median(runs.map(figure)));
   const names = [...(runs[0]?.usage.after.keys() ?? [])];
@@ -106,6 +107,7 @@ export function print(report: Report): void {
         name,
         {
           'CPU ms/letter': cpu,
+          'idle %': report.idleCpuPercent[name],
           'MB at 1/3': report.memoryMb[name]?.atOneThird,
           'MB at end': report.memoryMb[name]?.atTheEnd,
         },
