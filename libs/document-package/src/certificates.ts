@@ -54,6 +54,17 @@ export function certificateFromBase64(encoded: string, where: string): X509Certi
   return certificate;
 }
 
+const LEAST_BITS = 2048;
+
+/** Throws PackageError('unsupported-algorithm') unless it is RSA of 2048 bits or more, which is all that the profile's certificates have. */
+export function rsaKeyOf(certificate: X509Certificate): KeyObject {
+  const { publicKey } = certificate;
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
+  if (publicKey.asymmetricKeyType !== 'rsa' || bits < LEAST_BITS)
+    throw new PackageError('unsupported-algorithm', 'key type');
+  return publicKey;
+}
+
 interface CertificateFields {
   readonly issuer: Asn1;
   readonly subject: Asn1;

@@ -3,13 +3,16 @@ import { verifyChain, type SigningIdentity } from './certificates.js';
 import { decryptCms, encryptCms } from './cms.js';
 import { PackageError } from './errors.js';
 import { readManifest, writeManifest, type PackageManifest } from './manifest.js';
-import { verifySignature, writeSignature } from './xades.js';
+import { verifySignature } from './verify-signature.js';
+import { writeSignature } from './write-signature.js';
 import { escapeAttribute, parseXml } from './xml.js';
-import { DEFAULT_ZIP_LIMITS, readZip, writeZip, type ZipLimits } from './zip.js';
+import { DEFAULT_ZIP_LIMITS, readZip, type ZipLimits } from './read-zip.js';
+import { writeZip } from './write-zip.js';
 
 /** An ASiC-E container (the zip) and the package around it (CMS). */
 const MIME_TYPE = 'application/vnd.etsi.asic-e+zip';
 const SIGNATURES = 'META-INF/signatures.xml';
+const SIGNATURE_FILE = /^META-INF\/[^/]*signatures[^/]*\.xml$/i;
 const ODF_MANIFEST = 'META-INF/manifest.xml';
 const COMMENT = `mimetype=${MIME_TYPE}`;
 
@@ -123,26 +126,27 @@ export function verifyContainer(zip: Buffer, options: VerifyOptions = {}): Verif
   // containers of the older client have no mimetype entry
   if (mimetype > 0 || (mimetype === 0 && (!entries[0]?.stored || entries[0].content.toString('latin1') !== MIME_TYPE)))
     throw new PackageError('mimetype-wrong');
-  const signatures = entries.find((entry) => entry.name === SIGNATURES);
-  if (signatures === undefined) throw new PackageError('signature-missing', SIGNATURES);
-  for (const { name } of entries)
-    if (name.startsWith('META-INF/') && name !== SIGNATURES && name !== ODF_MANIFEST)
-      throw new PackageError('file-unsigned', 'a file in META-INF');
-  const files = new Map(
-    entries
-      .filter(({ name }) => name !== 'mimetype' && !name.startsWith('META-INF/'))
-      .map(({ name, content }) => [name, content]),
-  );
-  const { signingTime, certificates } = verifySignature(parseXml(signatures.content, SIGNATURES), files);
+  // the profile's name; ETSI's own software numbers it. Two of them could tell two stories
+  const [signatures, second] = entries.filter((entry) => SIGNATURE_FILE.test(entry.name));
+  if (signatures === undefined || second !== undefined)
+    throw new PackageError('signature-missing', 'exactly one META-INF/*signatures*.xml');
+  const signed = new Map<string, Buffer>();
+  const optional = new Map<string, Buffer>();
+  for (const { name, content } of entries) {
+    if (name === 'mimetype' || name === ODF_MANIFEST) optional.set(name, content);
+    else if (!name.startsWith('META-INF/')) signed.set(name, content);
+    else if (name !== signatures.name) throw new PackageError('file-unsigned', 'a file in META-INF');
+  }
+  const { signingTime, certificates } = verifySignature(parseXml(signatures.content, SIGNATURES), { signed, optional });
   const signer =
     options.trust === undefined
       ? certificates
       : verifyChain(certificates[0] as X509Certificate, certificates.slice(1), options.trust, signingTime);
-  const manifestXml = files.get('manifest.xml');
+  const manifestXml = signed.get('manifest.xml');
   if (manifestXml === undefined) throw new PackageError('file-missing', 'manifest.xml');
   const manifest = readManifest(manifestXml);
   const documents = [manifest.main, ...manifest.attachments].map(({ href, mediaType, title }) => {
-    const content = files.get(href);
+    const content = signed.get(href);
     if (content === undefined) throw new PackageError('file-missing', 'a document of the manifest');
     return { href, mediaType, ...(title === undefined ? {} : { title }), content };
   });

@@ -6,4 +6,6 @@ export * from './jws.js';
 export * from './manifest.js';
 export * from './sbd.js';
 export * from './test-authority.js';
-export { DEFAULT_ZIP_LIMITS, readZip, writeZip, type ZipEntry, type ZipLimits } from './zip.js';
+export { DEFAULT_ZIP_LIMITS, readZip, type ZipLimits } from './read-zip.js';
+export { writeZip } from './write-zip.js';
+export type { ZipEntry } from './zip-format.js';

@@ -1,5 +1,11 @@
 import { sign, verify, type X509Certificate } from 'node:crypto';
-import { certificateFromBase64, organisationNumberOf, verifyChain, type SigningIdentity } from './certificates.js';
+import {
+  certificateFromBase64,
+  organisationNumberOf,
+  rsaKeyOf,
+  verifyChain,
+  type SigningIdentity,
+} from './certificates.js';
 import { PackageError } from './errors.js';
 import { parseJsonObject } from './json.js';
 import { checkSbd, type DpiType, type Sbd } from './sbd.js';
@@ -79,14 +85,13 @@ export function verifySbd(jws: string, options: { trust: readonly X509Certificat
   const encoded: unknown = Array.isArray(header.x5c) ? header.x5c[0] : undefined;
   if (typeof encoded !== 'string') throw new PackageError('key-info-missing', 'x5c');
   const certificate = certificateFromBase64(encoded, 'x5c');
-  if (certificate.publicKey.asymmetricKeyType !== 'rsa') throw new PackageError('unsupported-algorithm', 'key type');
-  if (!verify('sha256', Buffer.from(signed), certificate.publicKey, signature))
+  if (!verify('sha256', Buffer.from(signed), rsaKeyOf(certificate), signature))
     throw new PackageError('signature-invalid');
   const { sbd, type } = checkSbd(payload);
   const at =
     options.at ??
     new Date(sbd.standardBusinessDocument.standardBusinessDocumentHeader.documentIdentification.creationDateAndTime);
-  // the form of the date is checked, but month 13 has that form too, and comparisons with an invalid date are all false
+  // comparisons with an invalid date are all false
   if (Number.isNaN(at.getTime()))
     throw new PackageError('message-invalid', '/documentIdentification/creationDateAndTime');
   const chain = verifyChain(certificate, options.trust, options.trust, at);

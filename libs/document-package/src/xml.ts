@@ -1,7 +1,7 @@
 import { SaxesParser } from 'saxes';
 import { PackageError } from './errors.js';
 
-/** A namespace-aware tree, read without DTDs, and inclusive Canonical XML 1.0 / 1.1 of parts of it (they differ only in xml:* attributes, which we refuse). */
+/** A namespace-aware tree, read without DTDs. `xml:*` attributes are refused: they are all that Canonical XML 1.0 and 1.1 disagree about. */
 export interface Element {
   readonly name: string;
   readonly local: string;
@@ -29,6 +29,10 @@ export function parseXml(bytes: Buffer, file: string): Element {
     throw new PackageError('xml-malformed', `${file}: ${what}`);
   };
   parser.on('error', () => refuse('not well-formed'));
+  // the bytes are read as UTF-8: with another declaration another reader sees another text
+  parser.on('xmldecl', ({ encoding }) => {
+    if (encoding !== undefined && !/^utf-8$/i.test(encoding)) refuse('encoding');
+  });
   parser.on('doctype', () => refuse('DOCTYPE'));
   parser.on('processinginstruction', () => refuse('processing instruction'));
   parser.on('opentag', (tag) => {
@@ -72,41 +76,6 @@ export const textOf = (element: Element): string =>
   element.children.filter((node) => typeof node === 'string').join('');
 export const attributeOf = (element: Element, name: string): string | undefined =>
   element.attributes.find((attribute) => attribute.name === name)?.value;
-
-/** Inclusive C14N without comments of the subtree, with the namespaces that its ancestors give it. */
-export function canonicalise(apex: Element): string {
-  const scope = new Map<string, string>();
-  const ancestors: Element[] = [];
-  for (let at = apex.parent; at !== undefined; at = at.parent) ancestors.unshift(at);
-  for (const ancestor of ancestors) for (const [prefix, uri] of ancestor.declared) scope.set(prefix, uri);
-  return write(apex, scope, new Map());
-}
-
-function write(
-  element: Element,
-  inherited: ReadonlyMap<string, string>,
-  rendered: ReadonlyMap<string, string>,
-): string {
-  const scope = new Map(inherited);
-  for (const [prefix, uri] of element.declared) scope.set(prefix, uri);
-  const now = new Map(rendered);
-  const namespaces: string[] = [];
-  for (const prefix of [...scope.keys()].sort()) {
-    const uri = scope.get(prefix) as string;
-    if (prefix === 'xml' || (now.get(prefix) ?? '') === uri) continue;
-    now.set(prefix, uri);
-    namespaces.push(prefix === '' ? ` xmlns="${escapeAttribute(uri)}"` : ` xmlns:${prefix}="${escapeAttribute(uri)}"`);
-  }
-  const attributes = [...element.attributes]
-    .sort((a, b) => compare(a.uri, b.uri) || compare(a.local, b.local))
-    .map((attribute) => ` ${attribute.name}="${escapeAttribute(attribute.value)}"`);
-  const content = element.children.map((node) =>
-    typeof node === 'string' ? escapeText(node) : write(node, scope, now),
-  );
-  return `<${element.name}${namespaces.join('')}${attributes.join('')}>${content.join('')}</${element.name}>`;
-}
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export const escapeText = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('\r', '&#xD;');
