@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { classifyDatabaseError, RUNTIME, type Manager, type Runtime } from '@postgang/runtime';
 import type { SealedLetter } from '../letter/seal-letter.js';
-import { insertLetters, markPublished, type LetterRow } from './letter-rows.js';
 import { acceptedDraft } from './accepted-draft.js';
+import { insertLetters, type LetterRow } from './letter-rows.js';
+import { Sweep } from './sweep.js';
 
 /** `reference-reused`: the reference belongs to a letter with other content, which stays as it is. */
 export type Acceptance = 'accepted' | 'reference-reused';
@@ -14,6 +15,8 @@ interface Waiting {
 }
 
 const LARGEST_GROUP = 500;
+/** Groups of single requests begin at most this often (milliseconds): at load that makes few large ones, and a lone request still goes at once. */
+const GROUP_EVERY_MS = 25;
 
 /** Behind both doors. What it answers is durable: documents before, then the row, then the event, published from the row's own bytes. */
 @Injectable()
@@ -21,7 +24,10 @@ export class AcceptLetters {
   private waiting: Waiting[] = [];
   private running = false;
 
-  constructor(@Inject(RUNTIME) private readonly runtime: Runtime) {}
+  constructor(
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    @Inject(Sweep) private readonly sweep: Sweep,
+  ) {}
 
   /** For single requests: while one group is being written the next gathers. Throws DependencyDown. */
   acceptOne(letter: SealedLetter): Promise<Acceptance> {
@@ -44,15 +50,13 @@ export class AcceptLetters {
     const unpublished = new Map(
       letters.flatMap((letter) => {
         const row = same(letter);
-        return row === undefined || row.published ? [] : [[row.id, row] as const];
+        const out = row === undefined || row.published || this.sweep.wasPublished(row.id);
+        return out ? [] : [[row.id, row] as const];
       }),
     );
     if (unpublished.size > 0) {
       await this.runtime.publisher.publish([...unpublished.values()].map(acceptedDraft));
-      // they are accepted whether this succeeds or not: unmarked ones are published once more by the sweep
-      await markPublished(this.runtime.database, [...unpublished.keys()]).catch((error: unknown) =>
-        this.runtime.log.warn({ err: error }, 'letters not marked as published'),
-      );
+      this.sweep.published([...unpublished.keys()]);
     }
     return letters.map((letter) => (same(letter) === undefined ? 'reference-reused' : 'accepted'));
   }
@@ -61,10 +65,13 @@ export class AcceptLetters {
     letters: readonly SealedLetter[],
     alongside?: (manager: Manager) => Promise<void>,
   ): Promise<ReadonlyMap<string, LetterRow>> {
+    const { database } = this.runtime;
     try {
-      return await this.runtime.database.transaction(async (manager) => {
+      // one statement needs no transaction around it
+      if (alongside === undefined) return await insertLetters(database, letters);
+      return await database.transaction(async (manager) => {
         const rows = await insertLetters(manager, letters);
-        await alongside?.(manager);
+        await alongside(manager);
         return rows;
       });
     } catch (error) {
@@ -77,6 +84,7 @@ export class AcceptLetters {
     // requests of the same tick belong together
     await new Promise((resolve) => setImmediate(resolve));
     while (this.waiting.length > 0) {
+      const began = performance.now();
       const group = this.waiting.splice(0, LARGEST_GROUP);
       try {
         const results = await this.acceptLetters(group.map(({ letter }) => letter));
@@ -84,6 +92,8 @@ export class AcceptLetters {
       } catch (error) {
         for (const { reject } of group) reject(error);
       }
+      const early = GROUP_EVERY_MS - (performance.now() - began);
+      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
     }
     this.running = false;
   }

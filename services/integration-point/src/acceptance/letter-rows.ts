@@ -18,12 +18,16 @@ export async function insertLetters(
   if (letters.length === 0) return new Map();
   // in id order: two groups that share letters would otherwise wait for each other
   const sorted = [...letters].sort((a, b) => (a.letterId < b.letterId ? -1 : a.letterId > b.letterId ? 1 : 0));
-  await manager.query(
-    `INSERT INTO letter (id, sender, reference, content_hash, body, accepted_at)
-     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[])
-     ON CONFLICT (id) DO NOTHING`,
+  const ids = sorted.map(({ letterId }) => letterId);
+  const rows = await manager.query<LetterRow[]>(
+    `WITH fresh AS (
+       INSERT INTO letter (id, sender, reference, content_hash, body, accepted_at)
+       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[])
+       ON CONFLICT (id) DO NOTHING RETURNING ${COLUMNS}
+     )
+     SELECT * FROM fresh UNION ALL SELECT ${COLUMNS} FROM letter WHERE id = ANY($1::uuid[])`,
     [
-      sorted.map(({ letterId }) => letterId),
+      ids,
       sorted.map(({ sender }) => sender),
       sorted.map(({ reference }) => reference),
       sorted.map(({ contentHash }) => contentHash),
@@ -31,11 +35,15 @@ export async function insertLetters(
       sorted.map(({ acceptedAt }) => acceptedAt),
     ],
   );
-  const rows = await manager.query<LetterRow[]>(`SELECT ${COLUMNS} FROM letter WHERE id = ANY($1::uuid[])`, [
-    sorted.map(({ letterId }) => letterId),
-  ]);
-  return new Map(rows.map((row) => [row.id, row]));
+  const found = new Map(rows.map((row) => [row.id, row]));
+  // written by another process since this statement began: it cannot see them, the next one can
+  const missed = [...new Set(ids)].filter((id) => !found.has(id));
+  for (const row of missed.length === 0 ? [] : await findLetters(manager, missed)) found.set(row.id, row);
+  return found;
 }
+
+const findLetters = (manager: Manager, ids: readonly string[]): Promise<LetterRow[]> =>
+  manager.query<LetterRow[]>(`SELECT ${COLUMNS} FROM letter WHERE id = ANY($1::uuid[])`, [ids]);
 
 export async function markPublished(manager: Manager, ids: readonly string[]): Promise<void> {
   await manager.query('UPDATE letter SET published_at = now() WHERE id = ANY($1::uuid[]) AND published_at IS NULL', [

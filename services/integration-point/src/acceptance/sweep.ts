@@ -1,15 +1,19 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
 import { acceptedDraft } from './accepted-draft.js';
 import { findUnpublished, markPublished } from './letter-rows.js';
 
-const EVERY_MS = 5_000;
+const EVERY_MS = 1_000;
 const AT_ONCE = 500;
 
-/** Publishes letters whose process died between writing the row and publishing the event. */
+/**
+ * Marks letters whose event is out, many in one statement, and publishes those whose process died between writing the row and publishing the
+ * event. A letter that was published but not marked is published once more, with the same event id.
+ */
 @Injectable()
-export class Sweep implements OnApplicationBootstrap, OnModuleDestroy {
+export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   private worker: Worker | undefined;
+  private readonly unmarked = new Set<string>();
 
   constructor(@Inject(RUNTIME) private readonly runtime: Runtime) {}
 
@@ -17,11 +21,30 @@ export class Sweep implements OnApplicationBootstrap, OnModuleDestroy {
     this.worker = startWorker('sweep', EVERY_MS, () => this.turn(), this.runtime.log);
   }
 
-  async onModuleDestroy(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     await this.worker?.stop();
+    await this.mark().catch((error: unknown) => this.runtime.log.warn({ err: error }, 'letters not marked'));
+  }
+
+  /** Their events are out; the rows will say so soon. */
+  published(ids: readonly string[]): void {
+    for (const id of ids) this.unmarked.add(id);
+  }
+
+  /** Published a moment ago by this process, and not marked yet. */
+  wasPublished(id: string): boolean {
+    return this.unmarked.has(id);
+  }
+
+  private async mark(): Promise<void> {
+    const ids = [...this.unmarked];
+    if (ids.length === 0) return;
+    await markPublished(this.runtime.database, ids);
+    for (const id of ids) this.unmarked.delete(id);
   }
 
   private async turn(): Promise<boolean> {
+    await this.mark();
     const rows = await findUnpublished(this.runtime.database, AT_ONCE);
     if (rows.length === 0) return false;
     await this.runtime.publisher.publish(rows.map(acceptedDraft));
