@@ -24,16 +24,26 @@ export class ConsumedOffsets implements Positions {
     return new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]));
   }
 
+  /**
+   * The same as a part of the stage's own statement, `WITH offsets AS (…)`, which then needs no transaction around it. The three parameters
+   * are numbered from `first`.
+   */
+  static clause(first: number): string {
+    return `INSERT INTO consumed_offset (topic, partition, next_offset)
+      SELECT * FROM unnest($${first}::text[], $${first + 1}::int[], $${first + 2}::bigint[])
+      ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset`;
+  }
+
+  /** For {@link clause}. */
+  static parameters(batch: readonly Received[]): [string[], number[], string[]] {
+    const positions = nextOffsets(batch);
+    return [positions.map((p) => p.topic), positions.map((p) => p.partition), positions.map((p) => p.next.toString())];
+  }
+
   /** To be called in the transaction that writes the batch's state. Records from retry tiers say nothing about their first topic's offset. */
   static async save(manager: Manager, batch: readonly Received[]): Promise<void> {
-    const positions = nextOffsets(batch);
-    if (positions.length === 0) return;
-    await manager.query(
-      `INSERT INTO consumed_offset (topic, partition, next_offset)
-       SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[])
-       ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset`,
-      [positions.map((p) => p.topic), positions.map((p) => p.partition), positions.map((p) => p.next.toString())],
-    );
+    const parameters = ConsumedOffsets.parameters(batch);
+    if (parameters[0].length > 0) await manager.query(ConsumedOffsets.clause(1), parameters);
   }
 }
 

@@ -79,11 +79,14 @@ export type StageHandler<S extends Subject = Subject> = (batch: readonly Receive
 export interface StageOptions {
   /** Most records in one call. */
   readonly maxBatch?: number;
+  /** Calls begin at most this often (milliseconds), so that at load there are few large ones. The first after a pause begins at once. */
+  readonly everyMs?: number;
   /** Let one call hold several records of the same letter, in order. Without it each call has at most one. */
   readonly severalPerLetter?: boolean;
 }
 
 export const DEFAULT_MAX_BATCH = 500;
+export const DEFAULT_EVERY_MS = 100;
 const SEPARATOR = '|';
 
 /** Marks the method that handles a topic, or several topics together: `@Stage('letter.accepted.v1')`. */

@@ -21,13 +21,13 @@ export const runtimeConfig = z.object({
     .regex(/^[a-z0-9.-]*$/)
     .default('')
     .describe('put before topic and group names, to share a broker'),
-  FETCH_MIN_BYTES: z.coerce.number().int().min(1).default(32_768).describe('a fetch waits for so many bytes'),
+  FETCH_MIN_BYTES: z.coerce.number().int().min(1).default(1).describe('a fetch waits for so many bytes'),
   FETCH_MAX_WAIT_MS: z.coerce
     .number()
     .int()
     .min(1)
     .max(5_000)
-    .default(100)
+    .default(500)
     .describe('but at most so long (milliseconds)'),
   POSTGRES_URL: z
     .string()
