@@ -7,8 +7,8 @@ const LAST_LINES = 20;
 const STDERR = 2;
 
 /**
- * A process that ends when we end, whatever ends us.
- * @typedef {{ name: string, pid: number | undefined, exited: Promise<number>, stop: () => Promise<void>, lastLines: (count?: number) => string }} Supervised
+ * A process that ends when we end, whatever ends us. `stop` asks it to end, `kill` (SIGKILL) does not ask.
+ * @typedef {{ name: string, pid: number | undefined, exited: Promise<number>, stop: () => Promise<void>, kill: () => Promise<void>, lastLines: (count?: number) => string }} Supervised
  *
  * `graceMs`: after that long the process and what it started are killed. `stopSignal`: what it is asked with. `uid`, `gid`: whom it runs as.
  * `started` hears the supervisor's process id at once.
@@ -48,6 +48,10 @@ export function spawnSupervised(command, args, options) {
     exited,
     stop: async () => {
       child.stdin?.end();
+      await exited;
+    },
+    kill: async () => {
+      child.stdin?.write('k');
       await exited;
     },
     lastLines: (count = LAST_LINES) => {

@@ -56,6 +56,20 @@ it('a command that ends well gets its time to end', async () => {
   expect(polite.lastLines()).toBe('up\nflushed');
 });
 
+it('a killed one gets no time to end, and neither does what it started', async () => {
+  const file = logFile('killed');
+  const killed = spawnSupervised(
+    'sh',
+    ['-c', 'trap "echo flushed; exit 0" TERM; sleep 600 & echo $!; while :; do sleep 0.05; done'],
+    { name: 'killed', logFile: file },
+  );
+  await until(() => /^\d+\n/.test(readFileSync(file, 'utf8')));
+  await killed.kill();
+  expect(await killed.exited).not.toBe(0);
+  expect(killed.lastLines()).not.toContain('flushed');
+  await until(() => !alive(Number(killed.lastLines())));
+});
+
 it('a command that does not exist, or a folder that does not, ends with code 127', async () => {
   const missing = spawnSupervised('no-such-command', [], { name: 'missing', logFile: logFile('missing') });
   expect(await missing.exited).toBe(127);

@@ -3,6 +3,8 @@
  * stopped, crashed or was killed — it ends the server, first gently, then its whole process group by force, and itself.
  * It needs nothing but Node, for tools/start.mjs uses it before the dependencies are there.
  *
+ * One byte on the pipe kills the server at once, as a crash would.
+ *
  *   node supervisor.mjs '{"graceMs":5000,"stopSignal":"SIGTERM","uid":1,"gid":1}' <command> [args…]
  */
 import { spawn } from 'node:child_process';
@@ -43,5 +45,5 @@ child.on('exit', (code) => {
   killGroup();
   process.exit(code ?? 1);
 });
-process.stdin.on('end', end).on('error', end).resume();
+process.stdin.on('end', end).on('error', end).on('data', killGroup);
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, end);

@@ -1,4 +1,5 @@
 import { INGRESS_KEY_ID } from '@postgang/integration-point';
+import type { LocalAgency } from '@postgang/launch';
 import { KeyRing } from '@postgang/outside';
 import { encode, letterIdOf, topicName, type LetterSubmitted } from '@postgang/pipeline';
 import { WIRE_KIND, type LegalKind } from '@postgang/rules';
@@ -20,10 +21,8 @@ const RETURN_ADDRESS = { name: 'Testetaten', lines: ['Postboks 1'], postalCode: 
 
 export class Agency {
   constructor(
-    readonly orgnr: string,
     private readonly api: string,
-    private readonly token: () => Promise<string>,
-    private readonly ingressKey: string,
+    private readonly access: LocalAgency,
   ) {}
 
   /** `POST /v1/letters`, multipart. Returns the letter id. */
@@ -54,10 +53,10 @@ export class Agency {
       });
       documentIds.push(id);
     }
-    const letterId = letterIdOf(this.orgnr, letter.reference);
-    const scope = `agency:${this.orgnr}`;
+    const letterId = letterIdOf(this.access.orgnr, letter.reference);
+    const scope = `agency:${this.access.orgnr}`;
     const keys = new KeyRing(new Map());
-    keys.add(scope, INGRESS_KEY_ID, new Map([[INGRESS_KEY_ID, Buffer.from(this.ingressKey, 'base64')]]));
+    keys.add(scope, INGRESS_KEY_ID, new Map([[INGRESS_KEY_ID, Buffer.from(this.access.ingressKey ?? '', 'base64')]]));
     const seal = (field: string, value: string): Buffer => keys.seal(scope, letterId, field, value);
     const event: LetterSubmitted = {
       reference: letter.reference,
@@ -85,7 +84,7 @@ export class Agency {
       caseReference: null,
     };
     return {
-      topic: topicName('letter.submitted.v1.<orgnr>', this.orgnr),
+      topic: topicName('letter.submitted.v1.<orgnr>', this.access.orgnr),
       key: letterId,
       value: encode('letter.submitted.v1', event),
     };
@@ -94,7 +93,7 @@ export class Agency {
   /** Undefined while nobody knows the letter. */
   async status(letterId: string): Promise<{ status: string; reason?: string | null } | undefined> {
     const answer = await fetch(`${this.api}/v1/letters/${letterId}`, {
-      headers: { authorization: `Bearer ${await this.token()}` },
+      headers: { authorization: `Bearer ${await this.access.token()}` },
     });
     if (answer.status === 404) return undefined;
     if (!answer.ok) throw new Error(`GET /v1/letters: ${answer.status}`);
@@ -104,7 +103,7 @@ export class Agency {
   private async call(path: string, init: RequestInit): Promise<Response> {
     const answer = await fetch(this.api + path, {
       ...init,
-      headers: { ...init.headers, authorization: `Bearer ${await this.token()}` },
+      headers: { ...init.headers, authorization: `Bearer ${await this.access.token()}` },
     });
     if (!answer.ok)
       throw new Error(

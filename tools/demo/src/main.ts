@@ -1,13 +1,10 @@
 import 'reflect-metadata';
 import { startServers, MissingTool } from '@postgang/deploy-local';
-import { addAgency } from '@postgang/integration-point';
-import { API_AUDIENCE, launch, settingsFor } from '@postgang/launch';
-import { KeyRing } from '@postgang/outside';
-import { createLogger, createTopics, kafkaClient, kafkaProducer } from '@postgang/runtime';
+import { addLocalAgency, launch, settingsFor } from '@postgang/launch';
+import { createLogger, kafkaClient, kafkaProducer } from '@postgang/runtime';
 import { startSandbox } from '@postgang/sandbox';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
 import { Agency, type DemoLetter } from './agency.js';
 import { CAST, nationalIdOf, type Part } from './cast.js';
 import { letterPdf } from './letter-pdf.js';
@@ -75,7 +72,7 @@ async function demo(): Promise<number> {
     ['provider-dispatch'],
   ]);
   closing.push(() => launched.stop());
-  const agency = await newAgency(settings, launched.api, sandbox.url);
+  const agency = new Agency(launched.api, await addLocalAgency(settings, sandbox.url, { orgnr: AGENCY, kafka: true }));
 
   say(`Handing in ${wanted} letters over both doors …`);
   const sent = await handIn(agency, settings);
@@ -84,42 +81,6 @@ async function demo(): Promise<number> {
     messages: { accepted: number; distinctMessageIds: number };
   };
   return report(sent, counts.messages);
-}
-
-async function newAgency(settings: Readonly<Record<string, string>>, api: string, sandboxUrl: string): Promise<Agency> {
-  const database = new pg.Client({
-    connectionString: settings['POSTGRES_URL'] as string,
-    options: '-c search_path=integration_point',
-  });
-  await database.connect();
-  const keys = KeyRing.parse(readFileSync(settings['KEY_RING_FILE'] as string, 'utf8'));
-  const query = async (sql: string, values?: unknown[]): Promise<unknown> => (await database.query(sql, values)).rows;
-  const { ingressKey } = await addAgency({ query }, keys, { orgnr: AGENCY, name: 'Testetaten', kafka: true });
-  await database.end();
-  const kafka = kafkaClient(
-    { brokers: (settings['KAFKA_BROKERS'] as string).split(','), topicPrefix: '' },
-    'demo',
-    createLogger('demo', 'warn'),
-  );
-  await createTopics(kafka, [AGENCY], { prefix: '', replication: 1 });
-  const post = (path: string, body: unknown): Promise<Response> =>
-    fetch(sandboxUrl + path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-  await post('/admin/agencies', { agencies: [AGENCY] });
-  let token: { text: string; until: number } | undefined;
-  const currentToken = async (): Promise<string> => {
-    if (token === undefined || token.until < performance.now()) {
-      const answer = (await (await post('/admin/tokens', { organisation: AGENCY, audience: API_AUDIENCE })).json()) as {
-        access_token: string;
-      };
-      token = { text: answer.access_token, until: performance.now() + 60_000 };
-    }
-    return token.text;
-  };
-  return new Agency(AGENCY, api, currentToken, ingressKey ?? '');
 }
 
 async function handIn(agency: Agency, settings: Readonly<Record<string, string>>): Promise<Sent[]> {

@@ -1,3 +1,5 @@
 export * from './launch.js';
+export * from './local-agency.js';
+export * from './service-process.js';
 export * from './services.js';
 export * from './settings.js';

@@ -1,97 +1,55 @@
-import { freePorts, spawnSupervised } from '@postgang/deploy-local';
+import { freePorts } from '@postgang/deploy-local';
 import type { ServiceName } from '@postgang/pipeline';
 import { createTopics, kafkaClient, startService, createLogger, type RunningService } from '@postgang/runtime';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { ServiceProcess } from './service-process.js';
 import { serviceNamed } from './services.js';
 import type { Settings } from './settings.js';
-
-type Supervised = ReturnType<typeof spawnSupervised>;
 
 export interface Launched {
   /** Base URL of the integration point. */
   readonly api: string;
-  readonly processes: readonly {
-    readonly services: readonly ServiceName[];
-    readonly pid: number;
-    readonly managementUrls: readonly string[];
-  }[];
+  readonly processes: readonly ServiceProcess[];
   stop(): Promise<void>;
 }
 
-const HOST = fileURLToPath(new URL('./host.js', import.meta.url));
-const READY_MS = 60_000;
+export interface LaunchOptions {
+  /** Hosted inside this process. */
+  readonly inside?: readonly ServiceName[];
+  /** Most partitions of a topic; fewer where many Postgangs share one small broker. */
+  readonly partitions?: number;
+}
 
-/** Creates the topics, then starts each group of services in a process of its own; `[]` hosts all inside this process. */
+/** Creates the topics, then starts each group of services in a process of its own. Resolves when all are ready. */
 export async function launch(
   dir: string,
   settings: Settings,
   groups: readonly (readonly ServiceName[])[],
-  inside: readonly ServiceName[] = [],
+  { inside = [], partitions }: LaunchOptions = {},
 ): Promise<Launched> {
   const log = createLogger('launch', settings['LOG_LEVEL'] ?? 'warn');
   const kafka = kafkaClient({ brokers: (settings['KAFKA_BROKERS'] ?? '').split(','), topicPrefix: '' }, 'launch', log);
-  await createTopics(kafka, [], { prefix: settings['TOPIC_PREFIX'] ?? '', replication: 1 });
+  const prefix = settings['TOPIC_PREFIX'] ?? '';
+  await createTopics(kafka, [], { prefix, replication: 1, ...(partitions === undefined ? {} : { partitions }) });
   const [apiPort = 0, ...ports] = await freePorts(1 + groups.flat().length);
   const withApi = { ...settings, HTTP_PORT: String(apiPort) };
   const logs = join(resolve(dir), 'logs');
   mkdirSync(logs, { recursive: true });
-  const children: Supervised[] = [];
+  const processes = groups.map(
+    (services) => new ServiceProcess(services, ports.splice(0, services.length), withApi, logs),
+  );
   const hosted: RunningService[] = [];
   const stop = async (): Promise<void> => {
-    await Promise.all([...children.map((child) => child.stop()), ...hosted.map((service) => service.stop())]);
+    await Promise.all([...processes.map((each) => each.stop()), ...hosted.map((service) => service.stop())]);
   };
-  const processes: Launched['processes'][number][] = [];
   try {
-    for (const services of groups) {
-      const mine = services.map(() => ports.shift() as number);
-      const child = spawnSupervised(
-        process.execPath,
-        [
-          '--disable-warning=TimeoutNegativeWarning',
-          HOST,
-          services.map((name, index) => `${name}:${mine[index]}`).join(','),
-        ],
-        {
-          name: services.join('+'),
-          logFile: join(logs, `${services.join('+')}.log`),
-          env: { ...process.env, ...withApi },
-          graceMs: 15_000,
-        },
-      );
-      children.push(child);
-      processes.push({
-        services,
-        pid: child.pid as number,
-        managementUrls: mine.map((port) => `http://127.0.0.1:${port}`),
-      });
-    }
+    for (const each of processes) each.start();
     for (const name of inside) hosted.push(await startService(serviceNamed(name), withApi));
-    await Promise.all(
-      processes.map((process_, index) => untilReady(process_.managementUrls, children[index] as Supervised)),
-    );
+    await Promise.all(processes.map((each) => each.ready()));
     return { api: `http://127.0.0.1:${apiPort}`, processes, stop };
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-async function untilReady(urls: readonly string[], child: Supervised): Promise<void> {
-  const deadline = performance.now() + READY_MS;
-  let ended = false;
-  void child.exited.then(() => (ended = true));
-  for (const url of urls) {
-    for (;;) {
-      if (ended || performance.now() > deadline)
-        throw new Error(`${child.name} did not become ready. Its last lines:\n${child.lastLines()}`);
-      const ready = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
-        (answer) => answer.ok,
-        () => false,
-      );
-      if (ready) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
   }
 }

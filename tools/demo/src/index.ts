@@ -1,0 +1,3 @@
+export * from './agency.js';
+export * from './cast.js';
+export * from './letter-pdf.js';

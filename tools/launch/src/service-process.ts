@@ -1,0 +1,74 @@
+import { spawnSupervised } from '@postgang/deploy-local';
+import type { ServiceName } from '@postgang/pipeline';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Settings } from './settings.js';
+
+/** Built, also when this module runs from its source: Node itself cannot run decorated classes. */
+const HOST = fileURLToPath(new URL('../dist/host.js', import.meta.url));
+const READY_MS = 60_000;
+const GRACE_MS = 15_000;
+
+/** One or several services in a process of their own, under a supervisor, always on the same ports. */
+export class ServiceProcess {
+  readonly managementUrls: readonly string[];
+  readonly logFile: string;
+  private child: ReturnType<typeof spawnSupervised> | undefined;
+
+  constructor(
+    readonly services: readonly ServiceName[],
+    private readonly ports: readonly number[],
+    private readonly settings: Settings,
+    logs: string,
+  ) {
+    this.managementUrls = ports.map((port) => `http://127.0.0.1:${port}`);
+    this.logFile = join(logs, `${services.join('+')}.log`);
+  }
+
+  /** Of the supervisor. */
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  /** Does not wait until it is ready. */
+  start(): void {
+    const wanted = this.services.map((name, index) => `${name}:${this.ports[index]}`).join(',');
+    this.child = spawnSupervised(process.execPath, ['--disable-warning=TimeoutNegativeWarning', HOST, wanted], {
+      name: this.services.join('+'),
+      logFile: this.logFile,
+      env: { ...process.env, ...this.settings },
+      graceMs: GRACE_MS,
+    });
+  }
+
+  /** SIGKILL: no drain, no commit, no goodbye to the broker. */
+  async kill(): Promise<void> {
+    await this.child?.kill();
+  }
+
+  async stop(): Promise<void> {
+    await this.child?.stop();
+  }
+
+  /** Rejects with the last lines of the log when the process ends first, or takes longer than a minute. */
+  async ready(): Promise<void> {
+    const { child } = this;
+    if (child === undefined) throw new Error(`${this.services.join('+')} was not started`);
+    const deadline = performance.now() + READY_MS;
+    let ended = false;
+    void child.exited.then(() => (ended = true));
+    for (const url of this.managementUrls) {
+      while (!(await isReady(url))) {
+        if (ended || performance.now() > deadline)
+          throw new Error(`${child.name} did not become ready. Its last lines:\n${child.lastLines()}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  }
+}
+
+const isReady = (url: string): Promise<boolean> =>
+  fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
+    (answer) => answer.ok,
+    () => false,
+  );
