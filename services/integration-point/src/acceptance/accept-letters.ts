@@ -15,14 +15,17 @@ interface Waiting {
 }
 
 const LARGEST_GROUP = 500;
-/** Groups of single requests begin at most this often (milliseconds): at load that makes few large ones, and a lone request still goes at once. */
-const GROUP_EVERY_MS = 25;
+/** At load, groups of single requests begin this often (milliseconds): few large ones. A lone client is not made to wait for company. */
+const GROUP_EVERY_MS = 100;
+/** Letters a second that count as load. */
+const LOAD = 100;
 
 /** Behind both doors. What it answers is durable: documents before, then the row, then the event, published from the row's own bytes. */
 @Injectable()
 export class AcceptLetters {
   private waiting: Waiting[] = [];
   private running = false;
+  private lastSecond = { began: 0, letters: 0, loaded: false };
 
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
@@ -93,8 +96,15 @@ export class AcceptLetters {
         for (const { reject } of group) reject(error);
       }
       const early = GROUP_EVERY_MS - (performance.now() - began);
-      if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+      if (this.loadedBy(group.length, began) && early > 0) await new Promise((resolve) => setTimeout(resolve, early));
     }
     this.running = false;
+  }
+
+  private loadedBy(letters: number, now: number): boolean {
+    if (now - this.lastSecond.began >= 1_000)
+      this.lastSecond = { began: now, letters: 0, loaded: this.lastSecond.letters >= LOAD };
+    this.lastSecond.letters += letters;
+    return this.lastSecond.loaded;
   }
 }
