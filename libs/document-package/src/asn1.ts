@@ -25,8 +25,13 @@ export const contextTag = (number: number, constructed: boolean): number =>
   0x80 | (constructed ? CONSTRUCTED : 0) | number;
 
 export function der(tag: number, ...content: Buffer[]): Buffer {
+  return Buffer.concat(derParts(tag, content));
+}
+
+/** The same not yet joined: what holds a whole package is copied once, not once for every level around it. */
+export function derParts(tag: number, content: readonly Buffer[]): Buffer[] {
   const length = content.reduce((sum, part) => sum + part.length, 0);
-  return Buffer.concat([Buffer.from([tag]), encodeLength(length), ...content]);
+  return [Buffer.from([tag, ...encodeLength(length)]), ...content];
 }
 
 export function derOid(dotted: string): Buffer {
@@ -44,11 +49,11 @@ function base128(value: number): number[] {
   return bytes;
 }
 
-function encodeLength(length: number): Buffer {
-  if (length < 0x80) return Buffer.from([length]);
+function encodeLength(length: number): number[] {
+  if (length < 0x80) return [length];
   const bytes: number[] = [];
   for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest & 0xff);
-  return Buffer.from([0x80 | bytes.length, ...bytes]);
+  return [0x80 | bytes.length, ...bytes];
 }
 
 /** Reads one value that fills the whole buffer. Throws PackageError('not-a-package'). */

@@ -54,11 +54,27 @@ export function certificateFromBase64(encoded: string, where: string): X509Certi
   return certificate;
 }
 
+const publicKeys = new WeakMap<X509Certificate, KeyObject>();
+const fingerprints = new WeakMap<X509Certificate, string>();
+
+/** Node decodes the key anew at every look at `publicKey`, which costs as much as encrypting with it. */
+export function publicKeyOf(certificate: X509Certificate): KeyObject {
+  let key = publicKeys.get(certificate);
+  if (key === undefined) publicKeys.set(certificate, (key = certificate.publicKey));
+  return key;
+}
+
+function fingerprintOf(certificate: X509Certificate): string {
+  let fingerprint = fingerprints.get(certificate);
+  if (fingerprint === undefined) fingerprints.set(certificate, (fingerprint = certificate.fingerprint256));
+  return fingerprint;
+}
+
 const LEAST_BITS = 2048;
 
 /** Throws PackageError('unsupported-algorithm') unless it is RSA of 2048 bits or more, which is all that the profile's certificates have. */
 export function rsaKeyOf(certificate: X509Certificate): KeyObject {
-  const { publicKey } = certificate;
+  const publicKey = publicKeyOf(certificate);
   const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
   if (publicKey.asymmetricKeyType !== 'rsa' || bits < LEAST_BITS)
     throw new PackageError('unsupported-algorithm', 'key type');
@@ -145,7 +161,7 @@ export function verifyChain(
   trust: readonly X509Certificate[],
   at: Date,
 ): readonly X509Certificate[] {
-  const key = [leaf, ...trust].map((certificate) => certificate.fingerprint256).join();
+  const key = [leaf, ...trust].map(fingerprintOf).join();
   let chain = chains.get(key);
   if (chain === undefined) {
     chain = findChain(leaf, candidates, trust);
@@ -181,5 +197,5 @@ function findChain(
 }
 
 function issued(issuer: X509Certificate, subject: X509Certificate): boolean {
-  return issuer.ca && subject.checkIssued(issuer) && subject.verify(issuer.publicKey);
+  return issuer.ca && subject.checkIssued(issuer) && subject.verify(publicKeyOf(issuer));
 }

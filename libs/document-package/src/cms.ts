@@ -13,6 +13,7 @@ import {
   child,
   contextTag,
   der,
+  derParts,
   derInteger,
   derNull,
   derOid,
@@ -27,7 +28,7 @@ import {
   type Asn1,
 } from './asn1.js';
 import { PackageError } from './errors.js';
-import { issuerAndSerial } from './certificates.js';
+import { issuerAndSerial, publicKeyOf } from './certificates.js';
 
 /**
  * CMS EnvelopedData (RFC 5652 §6) as the digital-post profile has it: one recipient, RSAES-OAEP with SHA-256 for both hash and MGF1, AES-256-CBC.
@@ -49,35 +50,36 @@ const OAEP_SHA256 = der(
   der(SEQUENCE, der(contextTag(0, true), SHA256_ID), der(contextTag(1, true), der(SEQUENCE, derOid(MGF1), SHA256_ID))),
 );
 
+const ENVELOPED_DATA_ID = derOid(ENVELOPED_DATA);
+const DATA_ID = derOid(DATA);
+const AES_256_CBC_ID = derOid(AES_256_CBC);
+const VERSION_0 = derInteger(0);
+const KEY_BYTES = 32;
+const IV_BYTES = 16;
+
 export function encryptCms(content: Buffer, recipient: X509Certificate): Buffer {
-  const key = randomBytes(32);
-  const iv = randomBytes(16);
-  // a key object costs a third of what the bytes do
+  const random = randomBytes(KEY_BYTES + IV_BYTES);
+  const key = random.subarray(0, KEY_BYTES);
+  const iv = random.subarray(KEY_BYTES);
+  // bytes cost a third more than a key object made of them
   const cipher = createCipheriv('aes-256-cbc', createSecretKey(key), iv);
-  const encrypted = Buffer.concat([cipher.update(content), cipher.final()]);
+  const encrypted = [cipher.update(content), cipher.final()];
   const wrapped = publicEncrypt(
-    { key: recipient.publicKey, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
+    { key: publicKeyOf(recipient), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
     key,
   );
   const { issuer, serial } = issuerAndSerial(recipient);
   const recipientInfo = der(
     SEQUENCE,
-    derInteger(0),
+    VERSION_0,
     der(SEQUENCE, issuer, serial),
     OAEP_SHA256,
     der(OCTET_STRING, wrapped),
   );
-  const contentInfo = der(
-    SEQUENCE,
-    derOid(DATA),
-    der(SEQUENCE, derOid(AES_256_CBC), der(OCTET_STRING, iv)),
-    der(contextTag(0, false), encrypted),
-  );
-  return der(
-    SEQUENCE,
-    derOid(ENVELOPED_DATA),
-    der(contextTag(0, true), der(SEQUENCE, derInteger(0), der(SET, recipientInfo), contentInfo)),
-  );
+  const algorithm = der(SEQUENCE, AES_256_CBC_ID, der(OCTET_STRING, iv));
+  const contentInfo = derParts(SEQUENCE, [DATA_ID, algorithm, ...derParts(contextTag(0, false), encrypted)]);
+  const enveloped = derParts(SEQUENCE, [VERSION_0, der(SET, recipientInfo), ...contentInfo]);
+  return Buffer.concat(derParts(SEQUENCE, [ENVELOPED_DATA_ID, ...derParts(contextTag(0, true), enveloped)]));
 }
 
 /** Throws PackageError: not-a-package, unsupported-algorithm or cannot-decrypt. */

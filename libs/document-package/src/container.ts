@@ -1,4 +1,4 @@
-import { createHash, type KeyObject, type X509Certificate } from 'node:crypto';
+import { hash, type KeyObject, type X509Certificate } from 'node:crypto';
 import { verifyChain, type SigningIdentity } from './certificates.js';
 import { decryptCms, encryptCms } from './cms.js';
 import { PackageError } from './errors.js';
@@ -11,6 +11,7 @@ import { writeZip } from './write-zip.js';
 
 /** An ASiC-E container (the zip) and the package around it (CMS). */
 const MIME_TYPE = 'application/vnd.etsi.asic-e+zip';
+const XML = 'application/xml';
 const SIGNATURES = 'META-INF/signatures.xml';
 const SIGNATURE_FILE = /^META-INF\/[^/]*signatures[^/]*\.xml$/i;
 const ODF_MANIFEST = 'META-INF/manifest.xml';
@@ -56,16 +57,20 @@ const EXTENSIONS: Record<string, string> = {
 export const safeHref = (index: number, mediaType: string): string =>
   `${index === 0 ? 'document' : `attachment-${index}`}.${EXTENSIONS[mediaType] ?? 'bin'}`;
 
-/** Compressing what is already compressed costs five times the rest of the work at 1 MB. */
-const alreadyCompressed = (mediaType: string): boolean =>
-  /^(application\/pdf|application\/zip|application\/vnd\.|image\/)/.test(mediaType);
+/**
+ * Compressing what is already compressed costs five times the rest of the work at 1 MB, and starting to compress a few kilobytes more than
+ * encrypting, hashing and storing the bytes that it saves.
+ */
+const SMALL_BYTES = 16_384;
+const worthCompressing = (mediaType: string, content: Buffer): boolean =>
+  content.length > SMALL_BYTES && !/^(application\/pdf|application\/zip|application\/vnd\.|image\/)/.test(mediaType);
 
 export async function sealPackage(input: SealInput): Promise<SealedPackage> {
   const cms = encryptCms(await writeContainer(input), input.recipient);
   return { cms, digest: packageDigest(cms) };
 }
 
-export const packageDigest = (cms: Buffer): string => createHash('sha256').update(cms).digest('base64');
+export const packageDigest = (cms: Buffer): string => hash('sha256', cms, 'base64');
 
 export async function writeContainer(input: Omit<SealInput, 'recipient'>): Promise<Buffer> {
   const { language, ...manifest } = input.manifest;
@@ -81,7 +86,7 @@ export async function writeContainer(input: Omit<SealInput, 'recipient'>): Promi
   });
   const documents = [input.main, ...input.attachments];
   const files = [
-    { name: 'manifest.xml', mediaType: 'application/xml', content: manifestXml },
+    { name: 'manifest.xml', mediaType: XML, content: manifestXml },
     ...documents.map(({ href, mediaType, content }) => ({ name: href, mediaType, content })),
   ];
   const signatures = await writeSignature(files, input.signer, input.signingTime);
@@ -95,9 +100,11 @@ export async function writeContainer(input: Omit<SealInput, 'recipient'>): Promi
   return writeZip(
     [
       { name: 'mimetype', content: Buffer.from(MIME_TYPE), stored: true },
-      ...files.map((file) => ({ name: file.name, content: file.content, stored: alreadyCompressed(file.mediaType) })),
-      { name: SIGNATURES, content: signatures, stored: false },
-      { name: ODF_MANIFEST, content: Buffer.from(odfManifest), stored: false },
+      ...[
+        ...files,
+        { name: SIGNATURES, mediaType: XML, content: signatures },
+        { name: ODF_MANIFEST, mediaType: XML, content: Buffer.from(odfManifest) },
+      ].map(({ name, mediaType, content }) => ({ name, content, stored: !worthCompressing(mediaType, content) })),
     ],
     input.signingTime,
     COMMENT,

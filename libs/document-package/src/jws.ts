@@ -25,7 +25,7 @@ export function signSbd(sbd: Sbd, signer: SigningIdentity): Promise<string> {
   }
   const input = `${header}.${Buffer.from(JSON.stringify(sbd)).toString('base64url')}`;
   return new Promise((resolve, reject) => {
-    sign('sha256', Buffer.from(input), signer.key, (error, value) =>
+    sign('sha256', Buffer.from(input, 'latin1'), signer.key, (error, value) =>
       error === null ? resolve(`${input}.${value.toString('base64url')}`) : reject(error),
     );
   });

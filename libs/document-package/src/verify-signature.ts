@@ -1,4 +1,4 @@
-import { constants, createHash, verify, type X509Certificate } from 'node:crypto';
+import { constants, hash, verify, type X509Certificate } from 'node:crypto';
 import { canonicalise, INCLUSIVE, type Canonicalisation } from './c14n.js';
 import { certificateFromBase64, rsaKeyOf, serialNumber } from './certificates.js';
 import { PackageError } from './errors.js';
@@ -194,8 +194,7 @@ function canonicalisationOf(method: Element, where: string): Canonicalisation {
   return INCLUSIVE;
 }
 
-const digest = (algorithm: string, data: Buffer | string): string =>
-  createHash(algorithm).update(data).digest('base64');
+const digest = (algorithm: string, data: Buffer | string): string => hash(algorithm, data, 'base64');
 
 const all = (parent: Element, local: string, uri = DSIG): Element[] =>
   elements(parent).filter((element) => element.local === local && element.uri === uri);

@@ -1,4 +1,4 @@
-import { createHash, sign, type X509Certificate } from 'node:crypto';
+import { hash, sign, type X509Certificate } from 'node:crypto';
 import { issuerName, serialNumber, type SigningIdentity } from './certificates.js';
 import { escapeAttribute, escapeText } from './xml.js';
 import { C14N_10, CONTAINERS, DSIG, RSA_SHA256, SHA1, SHA256, SIGNED_PROPERTIES, XADES } from './xades-names.js';
@@ -10,8 +10,7 @@ export interface SignedFile {
   readonly content: Buffer;
 }
 
-const digest = (algorithm: string, data: Buffer | string): string =>
-  createHash(algorithm).update(data).digest('base64');
+const digest = (algorithm: string, data: Buffer | string): string => hash(algorithm, data, 'base64');
 
 /**
  * Written in canonical form at once: fixed shape, so the parts that are digested and signed are the very strings that are written, with the
