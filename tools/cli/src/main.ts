@@ -11,6 +11,6 @@ try {
   if (code?.startsWith('commander.') === true) process.exitCode = exitCode === 0 ? 0 : 2;
   else {
     process.stderr.write(`${tell(error)}\n`);
-    process.exitCode = 1;
+    process.exitCode = exitCode ?? 1;
   }
 }

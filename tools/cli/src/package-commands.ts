@@ -1,5 +1,4 @@
 import {
-  certificatesFromPem,
   decryptCms,
   organisationNumberOf,
   packageDigest,
@@ -14,13 +13,12 @@ import {
 } from '@postgang/document-package';
 import { isOrganisationNumber, participantOf } from '@postgang/rules';
 import type { Command } from 'commander';
-import { readFileSync, writeFileSync } from 'node:fs';
+import type { X509Certificate } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import { signingIdentityFromP12 } from './p12.js';
+import { causeOf, certificatesOf, identityOf, readPackage, UsageError, type KeyOptions } from './package-input.js';
 
-interface Options {
-  readonly key?: string;
-  readonly password?: string;
+interface Options extends KeyOptions {
   readonly trust?: string;
   readonly json?: boolean;
 }
@@ -32,7 +30,13 @@ const MEDIA_TYPES: Record<string, string> = {
   '.jpg': 'image/jpeg',
 };
 
-/** `postgang package …`: exit code 0 only if everything holds. */
+const addPassword = (command: Command): Command =>
+  command
+    .option('--password <password>', 'its password; everybody who may list processes sees it')
+    .option('--password-file <file>', 'file whose first line is its password; - reads standard input')
+    .addHelpText('after', '\nWithout either the password is taken from POSTGANG_P12_PASSWORD.');
+
+/** `postgang package …`: exit code 0 only if everything holds, 1 if it does not, 2 if that could not be found out. */
 export function packageCommands(program: Command): void {
   const group = program.command('package').description('sealed packages (dokumentpakke) and signed messages');
   for (const [name, what] of [
@@ -42,29 +46,19 @@ export function packageCommands(program: Command): void {
     ],
     ['verify', 'as inspect, but says only whether everything holds'],
   ] as const) {
-    group
-      .command(name)
-      .description(what)
-      .argument('<file>')
-      .option('--key <p12>', 'PKCS#12 file with the private key that opens the package')
-      .option('--password <password>', 'its password', '')
+    const command = group.command(name).description(what).argument('<file>');
+    addPassword(command.option('--key <p12>', 'PKCS#12 file with the private key that opens the package'))
       .option('--trust <pem>', 'trusted certificates; without them the signature is checked, but not whose it is')
-      .option('--json', 'one JSON document')
-      .action((file: string, options: Options) => {
-        const found = examine(readFileSync(file), options);
-        if (options.json === true) process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
-        else if (name === 'verify') process.stdout.write('ok\n');
-        else
-          for (const [field, value] of Object.entries(found))
-            process.stdout.write(`${field}: ${typeof value === 'string' ? value : JSON.stringify(value)}\n`);
-      });
+      .option('--json', 'one JSON document, also about what does not hold')
+      .action((file: string, options: Options) => inspect(name, file, options));
   }
-  group
-    .command('seal')
-    .description('seals documents into a package, the first being the main document')
-    .argument('<files...>')
-    .requiredOption('--key <p12>', "PKCS#12 file with the signer's key and chain")
-    .option('--password <password>', 'its password', '')
+  addPassword(
+    group
+      .command('seal')
+      .description('seals documents into a package, the first being the main document')
+      .argument('<files...>')
+      .requiredOption('--key <p12>', "PKCS#12 file with the signer's key and chain"),
+  )
     .requiredOption('--recipient <pem>', 'certificate whose key opens the package')
     .requiredOption('--sender <orgnr>', 'organisation number of the sender')
     .option('--mailbox <address>', 'mailbox address; without it the package is for print')
@@ -72,20 +66,19 @@ export function packageCommands(program: Command): void {
     .action(
       async (
         files: string[],
-        options: Required<Options> & { recipient: string; sender: string; mailbox?: string; out: string },
+        options: KeyOptions & { key: string; recipient: string; sender: string; mailbox?: string; out: string },
       ) => {
-        if (!isOrganisationNumber(options.sender)) throw new Error('--sender is not an organisation number');
-        const recipient = certificatesFromPem(readFileSync(options.recipient, 'utf8'))[0];
-        if (recipient === undefined) throw new Error('--recipient holds no certificate');
+        if (!isOrganisationNumber(options.sender)) throw new UsageError('--sender is not an organisation number');
+        const [recipient] = certificatesOf(options.recipient, '--recipient') as [X509Certificate];
         const [main, ...attachments] = files.map((file, index) => {
           const mediaType = MEDIA_TYPES[extname(file).toLowerCase()];
           if (mediaType === undefined)
-            throw new Error(`${extname(file) || 'no extension'}: only ${Object.keys(MEDIA_TYPES).join(', ')}`);
+            throw new UsageError(`${extname(file) || 'no extension'}: only ${Object.keys(MEDIA_TYPES).join(', ')}`);
           return {
             href: safeHref(index, mediaType),
             mediaType,
             title: file.split(/[\\/]/).at(-1) ?? file,
-            content: readFileSync(file),
+            content: readPackage(file),
           };
         });
         const sealed = await sealPackage({
@@ -96,31 +89,66 @@ export function packageCommands(program: Command): void {
           },
           main: main as NonNullable<typeof main>,
           attachments,
-          signer: signingIdentityFromP12(readFileSync(options.key), options.password),
+          signer: identityOf(options),
           recipient,
           signingTime: new Date(),
         });
-        writeFileSync(options.out, sealed.cms);
+        try {
+          writeFileSync(options.out, sealed.cms);
+        } catch (error) {
+          throw new UsageError(`--out ${options.out}: ${causeOf(error)}`, { cause: error });
+        }
         process.stdout.write(`${sealed.digest}\n`);
       },
     );
 }
 
-/** Throws PackageError, or an Error when something to look with is missing. */
+function inspect(name: 'inspect' | 'verify', file: string, options: Options): void {
+  let found: Record<string, unknown>;
+  try {
+    found = examine(readPackage(file), options);
+    if (name === 'verify' && found['signature'] !== HOLDS)
+      throw new UsageError('a message is verified against trusted certificates: it needs --trust');
+  } catch (error) {
+    if (options.json === true && error instanceof PackageError) {
+      const { reason, where } = error;
+      process.stdout.write(
+        `${JSON.stringify({ holds: false, reason, where, meaning: REASONS[reason] }, undefined, 2)}\n`,
+      );
+    }
+    throw error;
+  }
+  if (options.json === true) process.stdout.write(`${JSON.stringify({ holds: true, ...found }, undefined, 2)}\n`);
+  else if (name === 'verify')
+    process.stdout.write(
+      options.trust === undefined ? 'ok, but whose signature it is was not checked: no --trust\n' : 'ok\n',
+    );
+  else
+    for (const [field, value] of Object.entries(found))
+      process.stdout.write(`${field}: ${typeof value === 'string' ? value : JSON.stringify(value)}\n`);
+}
+
+const HOLDS = 'holds';
+const DER_SEQUENCE = 0x30;
+
+/** Throws PackageError, or UsageError when something to look with is missing. */
 export function examine(bytes: Buffer, options: Options): Record<string, unknown> {
-  const trust = options.trust === undefined ? undefined : certificatesFromPem(readFileSync(options.trust, 'utf8'));
-  if (bytes.subarray(0, 2).toString() === 'PK')
-    return container(verifyContainer(bytes, trust === undefined ? {} : { trust }));
-  if (bytes.subarray(0, 2).toString() === 'ey') return message(bytes.toString('latin1').trim(), trust);
-  if (options.key === undefined) throw new Error('this looks like an encrypted package: it needs --key');
-  const zip = decryptCms(bytes, signingIdentityFromP12(readFileSync(options.key), options.password ?? '').key);
-  return { digest: packageDigest(bytes), ...container(verifyContainer(zip, trust === undefined ? {} : { trust })) };
+  const trust = options.trust === undefined ? undefined : certificatesOf(options.trust, '--trust');
+  const verify = (zip: Buffer) => container(verifyContainer(zip, trust === undefined ? {} : { trust }));
+  const start = bytes.toString('latin1', 0, 2);
+  if (start === 'PK') return verify(bytes);
+  if (start === 'ey') return message(bytes.toString('latin1').trim(), trust);
+  if (bytes[0] !== DER_SEQUENCE)
+    throw new PackageError('not-a-package', 'neither container, encrypted package nor message');
+  if (options.key === undefined) throw new UsageError('this looks like an encrypted package: it needs --key');
+  const zip = decryptCms(bytes, identityOf({ ...options, key: options.key }).key);
+  return { digest: packageDigest(bytes), ...verify(zip) };
 }
 
 function container({ manifest, documents, signingTime, signer }: VerifiedContainer): Record<string, unknown> {
   const leaf = signer[0];
   return {
-    signature: 'holds',
+    signature: HOLDS,
     signedAt: signingTime.toISOString(),
     signer: leaf === undefined ? undefined : organisationNumberOf(leaf),
     signerValid:
@@ -141,7 +169,7 @@ function message(jws: string, trust: Parameters<typeof verifySbd>[1]['trust'] | 
     return { type, signature: 'not checked: give --trust', message: sbd };
   }
   const verified = verifySbd(jws, { trust });
-  return { type: verified.type, signature: 'holds', signer: verified.organisation, message: verified.sbd };
+  return { type: verified.type, signature: HOLDS, signer: verified.organisation, message: verified.sbd };
 }
 
 /** What a person is told: the reason and its sentence. */
