@@ -31,7 +31,7 @@ const TASKS = {
   },
   format: () => run([PRETTIER, '--write', '--log-level', 'warn', '.']),
   generate: async () => (await nx(['build', 'pipeline'])) || (await run(['libs/pipeline/dist/generate-main.js'])),
-  test: (args) => run([...JEST_FLAGS, 'tools/start/jest.mjs', ...args]),
+  test: async (args) => (needsBuild(args) && (await build())) || run([...JEST_FLAGS, 'tools/start/jest.mjs', ...args]),
   demo: (args) => built('tools/demo/dist/main.js', args),
   bench: (args) => built('tools/bench/dist/main.js', args),
   sandbox: (args) => built('services/sandbox/dist/main.js', args),
@@ -39,6 +39,12 @@ const TASKS = {
 };
 
 const build = () => nx(['run-many', '-t', 'build', '--outputStyle=static'], { announce: 'Building …' });
+
+/** Only journeys and the starts themselves run what is built; who asks for other specs does not wait. @param {string[]} args Jest's */
+const needsBuild = (args) => {
+  const paths = args.filter((argument) => !argument.startsWith('-'));
+  return paths.length === 0 || paths.some((path) => /(^|\/)tools(\/|$)|^\.$/.test(path));
+};
 
 /** @param {string} main @param {string[]} args */
 const built = async (main, args) => (await build()) || (await run([main, ...args]));

@@ -25,6 +25,10 @@ export class Agency {
     private readonly access: LocalAgency,
   ) {}
 
+  token(): Promise<string> {
+    return this.access.token();
+  }
+
   /** `POST /v1/letters`, multipart. Returns the letter id. */
   async handInByRest(letter: DemoLetter): Promise<string> {
     const form = new FormData();

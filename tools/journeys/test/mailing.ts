@@ -1,0 +1,115 @@
+import { CAST, nationalIdOf, type DemoLetter, type Part } from '@postgang/demo';
+import { decode, type LetterStatusChanged } from '@postgang/pipeline';
+import { createLogger, kafkaClient, kafkaProducer } from '@postgang/runtime';
+import type { World } from './world.js';
+
+/** The smallest thing that is a PDF to whoever looks at its first bytes. */
+export const PDF = Buffer.from('%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n');
+
+export interface Sent {
+  readonly part: Part;
+  readonly letterId: string;
+  readonly reference: string;
+}
+
+const AT_ONCE = 8;
+const PATIENCE_MS = 90_000;
+
+export function letterTo(part: Part, reference: string): DemoLetter {
+  return {
+    reference,
+    nationalId: nationalIdOf(part.case),
+    kind: part.kind,
+    openingReceipt: part.openingReceipt ?? false,
+    serviceMessage: part.serviceMessage ?? false,
+    returnHandling: part.returnHandling ?? 'RETURN',
+    documents: [{ title: 'Vedtak', content: PDF }],
+  };
+}
+
+/** Hands in letters to the cast in turn, over both doors, each tried again until it is taken, as an agency does. */
+export class Mailing {
+  readonly sent: Sent[] = [];
+  private producer: ReturnType<typeof kafkaProducer> | undefined;
+
+  constructor(
+    private readonly world: World,
+    private readonly cast: readonly Part[] = CAST,
+  ) {}
+
+  async handIn(count: number, name: string, onEach: (sent: number) => void = () => undefined): Promise<void> {
+    const producer = await this.connected();
+    const next = Array.from({ length: count }, (_, index) => index);
+    const one = async (index: number): Promise<void> => {
+      const part = this.cast[index % this.cast.length] as Part;
+      const letter = letterTo(part, `${name}-${index}`);
+      const { agency, settings } = this.world;
+      const letterId = await insistently(async () => {
+        if (part.door !== 'kafka') return agency.handInByRest(letter);
+        const { topic, key, value } = await agency.recordForKafka(letter);
+        await producer.send({ topic: (settings['TOPIC_PREFIX'] ?? '') + topic, acks: -1, messages: [{ key, value }] });
+        return key;
+      });
+      this.sent.push({ part, letterId, reference: letter.reference });
+      onEach(this.sent.length);
+    };
+    const worker = async (): Promise<void> => {
+      for (let index = next.shift(); index !== undefined; index = next.shift()) await one(index);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  }
+
+  /** How many of them somebody must have carried: all that were not refused. */
+  get carried(): number {
+    return this.sent.filter(({ part }) => part.end !== 'REFUSED').length;
+  }
+
+  /** Every letter has reached the end that its recipient gives it. */
+  async ended(timeoutMs: number): Promise<void> {
+    const { statuses } = this.world;
+    const last = new Map<string, LetterStatusChanged>();
+    let read = 0;
+    const open = (): Sent[] => {
+      for (; read < statuses.records.length; read++) {
+        const event = decode('letter.status.v1', statuses.records[read]?.value ?? null);
+        if (event.seq >= (last.get(event.letterId)?.seq ?? 0)) last.set(event.letterId, event);
+      }
+      return this.sent.filter(({ part, letterId }) => last.get(letterId)?.status !== part.end);
+    };
+    await statuses.until(
+      () => open().length === 0,
+      timeoutMs,
+      () =>
+        `these have not ended: ${open()
+          .map(({ part, letterId }) => `${letterId} ${part.case} ${last.get(letterId)?.status} instead of ${part.end}`)
+          .join(', ')}\n${this.world.logs().slice(-4_000)}`,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.producer?.disconnect();
+  }
+
+  private async connected(): Promise<ReturnType<typeof kafkaProducer>> {
+    if (this.producer !== undefined) return this.producer;
+    const brokers = (this.world.settings['KAFKA_BROKERS'] ?? '').split(',');
+    const kafka = kafkaClient({ brokers, topicPrefix: '' }, 'journey-agency', createLogger('journey', 'silent'));
+    this.producer = kafkaProducer(kafka);
+    await this.producer.connect();
+    return this.producer;
+  }
+}
+
+/** The same reference is the same letter, so whoever got no answer asks again. A clear no is not asked twice. */
+async function insistently<T>(work: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const refused = / 4\d\d /.test((error as Error).message);
+      if (refused || performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

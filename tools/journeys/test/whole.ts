@@ -1,0 +1,89 @@
+import { expect } from '@jest/globals';
+import { decode, type LetterStatusChanged } from '@postgang/pipeline';
+import { verifyHistory } from '@postgang/receipts';
+import type { LetterStatus } from '@postgang/rules';
+import type { Mailing } from './mailing.js';
+import type { World } from './world.js';
+
+interface HistoryLine {
+  readonly seq: number;
+  readonly at: string;
+  readonly kind: string;
+  readonly leg: number | null;
+  readonly eventId: string;
+  readonly data: string;
+  readonly hash: string;
+}
+
+/** What must have been written down on the way to each end. */
+const CARRIED = ['accepted', 'routed', 'sealed', 'handed-over'];
+const STEPS: Partial<Record<LetterStatus, readonly string[]>> = {
+  DELIVERED: [...CARRIED, 'leveringskvittering'],
+  OPENED: [...CARRIED, 'leveringskvittering', 'aapningskvittering'],
+  POSTED: [...CARRIED, 'mottakskvittering', 'leveringskvittering'],
+  RETURNED: [...CARRIED, 'returpostkvittering'],
+  FAILED: [...CARRIED, 'feil'],
+  REFUSED: ['accepted', 'refused'],
+};
+
+export async function read<T>(world: World, path: string): Promise<T> {
+  const answer = await fetch(world.api + path, {
+    headers: { authorization: `Bearer ${await world.agency.token()}` },
+  });
+  if (!answer.ok) throw new Error(`GET ${path}: ${answer.status}`);
+  return (await answer.json()) as T;
+}
+
+/** Nothing lost, nothing doubled, everything explained: as the agency sees it, and as those outside counted it. */
+export async function expectWhole(world: World, mailing: Mailing): Promise<void> {
+  const { sent, carried } = mailing;
+  for (const { letterId, part } of sent) {
+    const seen = await read<{ status: string; reason: string | null }>(world, `/v1/letters/${letterId}`);
+    expect({ case: part.case, ...seen }).toMatchObject({
+      case: part.case,
+      status: part.end,
+      ...(part.reason === undefined ? {} : { reason: part.reason }),
+    });
+    const { history } = await read<{ history: HistoryLine[] }>(world, `/v1/letters/${letterId}/history`);
+    expect(history.map(({ kind }) => kind)).toEqual(expect.arrayContaining([...(STEPS[part.end] ?? [])]));
+    expect(brokenAt(letterId, history)).toBeUndefined();
+  }
+  expectOrdered(world);
+  const { messages } = world.sandbox.counts;
+  const counted = (await (await fetch(`${world.sandbox.url}/admin/counts`)).json()) as {
+    messages: { accepted: number; distinctMessageIds: number; distinctConversations: number };
+  };
+  expect({ refused: messages.refused, ...counted.messages }).toMatchObject({
+    accepted: carried,
+    distinctMessageIds: carried,
+    distinctConversations: carried,
+  });
+}
+
+/** The first seq at which the chain does not hold. */
+export function brokenAt(letterId: string, history: readonly HistoryLine[]): number | undefined {
+  return verifyHistory(
+    letterId,
+    history.map(({ at, data, hash, ...line }) => ({
+      ...line,
+      letterId,
+      at: new Date(at),
+      data: Buffer.from(data, 'base64'),
+      hash: Buffer.from(hash, 'hex'),
+    })),
+  );
+}
+
+/** Said again is allowed (same seq, same words); a new word about a letter never comes after a later one. */
+function expectOrdered(world: World): void {
+  const said = new Map<string, Map<number, string>>();
+  for (const { value } of world.statuses.records) {
+    const event: LetterStatusChanged = decode('letter.status.v1', value);
+    const before = said.get(event.letterId) ?? new Map<number, string>();
+    const words = JSON.stringify(event);
+    const same = before.get(event.seq);
+    if (same === undefined) expect(event.seq).toBeGreaterThan(Math.max(0, ...before.keys()));
+    else expect(words).toBe(same);
+    said.set(event.letterId, before.set(event.seq, words));
+  }
+}

@@ -1,0 +1,107 @@
+import 'reflect-metadata';
+import { addLocalAgency, launch, settingsFor, type Launched, type LocalServers, type Settings } from '@postgang/launch';
+import { Agency } from '@postgang/demo';
+import type { ServiceName } from '@postgang/pipeline';
+import { startSandbox, type Sandbox } from '@postgang/sandbox';
+import { freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TopicLog } from './topic-log.js';
+
+/** Valid, synthetic (they begin with 3). */
+export const AGENCY = '310000027';
+export const OTHER_AGENCY = '310000043';
+
+export const TOGETHER: readonly (readonly ServiceName[])[] = [
+  ['integration-point', 'register-lookup', 'encryption'],
+  ['provider-dispatch', 'notification', 'receipts'],
+];
+export const EACH_ALONE: readonly (readonly ServiceName[])[] = [
+  ['integration-point'],
+  ['register-lookup'],
+  ['encryption'],
+  ['provider-dispatch'],
+  ['notification'],
+  ['receipts'],
+];
+
+const PARTITIONS = 2;
+
+export interface WorldOptions {
+  /** Which services share a process. */
+  readonly groups?: readonly (readonly ServiceName[])[];
+  /** Servers of this world's own, where it restarts them; else those of the run. */
+  readonly servers?: LocalServers;
+  readonly settings?: Settings;
+}
+
+/** A whole Postgang with the outer systems around it, seen as an agency and an operator see it: over HTTP and Kafka. */
+export class World {
+  private constructor(
+    readonly settings: Settings,
+    readonly sandbox: Sandbox,
+    readonly launched: Launched,
+    readonly agency: Agency,
+    /** `letter.status.v1`, from its beginning. */
+    readonly statuses: TopicLog,
+    private readonly closing: (() => Promise<unknown>)[],
+  ) {}
+
+  static async start({ groups = TOGETHER, servers, settings: more = {} }: WorldOptions = {}): Promise<World> {
+    const closing: (() => Promise<unknown>)[] = [];
+    try {
+      const dir = mkdtempSync(join(tmpdir(), 'postgang-journey-'));
+      closing.push(() => Promise.resolve(rmSync(dir, { recursive: true, force: true })));
+      const sandbox = await startSandbox({ dir: join(dir, 'sandbox'), receiptDelayMs: 5 });
+      closing.push(() => sandbox.stop());
+      const shared = servers ?? (await ofThisRun(closing));
+      const settings = settingsFor(dir, shared, sandbox, { TOPIC_PREFIX: uniquePrefix(), ...more });
+      const launched = await launch(dir, settings, groups, { partitions: PARTITIONS });
+      closing.push(() => launched.stop());
+      const agency = new Agency(
+        launched.api,
+        await addLocalAgency(settings, sandbox.url, { orgnr: AGENCY, kafka: true }),
+      );
+      const statuses = await TopicLog.follow(settings, ['letter.status.v1']);
+      closing.push(() => statuses.stop());
+      return new World(settings, sandbox, launched, agency, statuses, closing);
+    } catch (error) {
+      await close(closing);
+      throw error;
+    }
+  }
+
+  get api(): string {
+    return this.launched.api;
+  }
+
+  /** The process that hosts the service. */
+  process(service: ServiceName): Launched['processes'][number] {
+    const found = this.launched.processes.find(({ services }) => services.includes(service));
+    if (found === undefined) throw new Error(`no process hosts ${service}`);
+    return found;
+  }
+
+  /** What the services have written to stdout and stderr so far. */
+  logs(): string {
+    return this.launched.processes
+      .map(({ logFile }) => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : ''))
+      .join('\n');
+  }
+
+  stop(): Promise<void> {
+    return close(this.closing);
+  }
+}
+
+async function ofThisRun(closing: (() => Promise<unknown>)[]): Promise<LocalServers> {
+  const { brokers, redis } = testServers();
+  const database = await freshDatabase();
+  closing.push(() => database.drop());
+  return { kafka: { brokers }, postgres: { url: database.url }, redis: { url: redis } };
+}
+
+async function close(closing: (() => Promise<unknown>)[]): Promise<void> {
+  for (const step of closing.splice(0).reverse()) await step();
+}
