@@ -152,7 +152,9 @@ export function verifyContainer(zip: Buffer, options: VerifyOptions = {}): Verif
   const manifestXml = signed.get('manifest.xml');
   if (manifestXml === undefined) throw new PackageError('file-missing', 'manifest.xml');
   const manifest = readManifest(manifestXml);
-  const documents = [manifest.main, ...manifest.attachments].map(({ href, mediaType, title }) => {
+  const documents = [manifest.main, ...manifest.attachments].map(({ href, mediaType, title, metadata }) => {
+    if (metadata !== undefined && !signed.has(metadata.href))
+      throw new PackageError('file-missing', 'metadata of a document');
     const content = signed.get(href);
     if (content === undefined) throw new PackageError('file-missing', 'a document of the manifest');
     return { href, mediaType, ...(title === undefined ? {} : { title }), content };

@@ -1,3 +1,4 @@
+import { charactersIn } from './characters.js';
 import { PackageError } from './errors.js';
 import { attributeOf, elements, escapeAttribute, escapeText, parseXml, textOf, type Element } from './xml.js';
 
@@ -8,6 +9,8 @@ export interface ManifestDocument {
   readonly title?: string;
   /** Two letters; needed with a title. */
   readonly language?: string;
+  /** Another file of the package that describes this one (`data`: link, proof, event). Read, never written. */
+  readonly metadata?: { readonly href: string; readonly mediaType: string };
 }
 
 export interface PackageManifest {
@@ -83,11 +86,15 @@ export function readManifest(bytes: Buffer): PackageManifest {
 function documentOf(element: Element): ManifestDocument {
   const title = elements(element).find((part) => part.local === 'tittel');
   const language = title === undefined ? undefined : attributeOf(title, 'lang');
+  const data = elements(element).find((part) => part.local === 'data');
   return {
     href: attributeOf(element, 'href') ?? '',
     mediaType: attributeOf(element, 'mime') ?? '',
     ...(title === undefined ? {} : { title: textOf(title) }),
     ...(language === undefined ? {} : { language }),
+    ...(data === undefined
+      ? {}
+      : { metadata: { href: attributeOf(data, 'href') ?? '', mediaType: attributeOf(data, 'mime') ?? '' } }),
   };
 }
 
@@ -102,16 +109,24 @@ function check(manifest: PackageManifest): void {
   if ((manifest.senderUnit?.length ?? 0) > 100) throw invalid('avsenderidentifikator');
   if ((manifest.invoiceReference?.length ?? 0) > 40) throw invalid('fakturaReferanse');
   if (manifest.attachments.length > MAX_ATTACHMENTS) throw invalid('more than 200 attachments');
+  const { main, attachments, ...own } = manifest;
+  for (const [field, text] of Object.entries(own)) if (!isXmlText(text)) throw invalid(field);
   const hrefs = new Set<string>();
-  for (const document of [manifest.main, ...manifest.attachments]) {
+  for (const document of [main, ...attachments]) {
+    if (![document.href, document.mediaType, document.title ?? ''].every(isXmlText))
+      throw invalid('a character that XML has not');
     if (document.href.length < 4 || document.href.length > 100) throw invalid('href');
     if (document.mediaType.length < 1 || document.mediaType.length > 100) throw invalid('mime');
-    if (document.title !== undefined && (document.title.length < 1 || document.title.length > 255))
-      throw invalid('tittel');
+    const titleLength = document.title === undefined ? 1 : charactersIn(document.title);
+    if (titleLength < 1 || titleLength > 255) throw invalid('tittel');
     if (document.title !== undefined && document.language?.length !== 2) throw invalid('lang');
     if (hrefs.has(document.href)) throw invalid('href used twice');
     hrefs.add(document.href);
   }
 }
+
+/** XML 1.0 §2.2: with one of the others in it the manifest is not XML at all, however it is escaped. */
+const isXmlText = (text: string): boolean =>
+  text.isWellFormed() && !/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text);
 
 const invalid = (where: string): PackageError => new PackageError('manifest-invalid', where);

@@ -1,3 +1,4 @@
+import { charactersIn } from './characters.js';
 import { PackageError } from './errors.js';
 
 /** The business message of digital post (innbyggerpost DPI 1.0), JSON. Names on the wire are the specification's own, misspellings included. */
@@ -443,13 +444,9 @@ function object(value: unknown, at: string, allowed?: readonly string[]): Json {
   return value as Json;
 }
 
-/** JSON schema counts characters, JavaScript counts an emoji as two. */
-const lengthOf = (value: string): number =>
-  value.length - (value.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
-
 function text(value: unknown, at: string, least = 1, most = 100_000): void {
   if (typeof value !== 'string' || value.length > 2 * most) throw invalid(at);
-  const length = lengthOf(value);
+  const length = charactersIn(value);
   if (length < least || length > most) throw invalid(at);
 }
 
