@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { formatRef, isSegmentName, parseRef, type DocumentRef } from './document-ref.js';
 import type { DocumentStore, PutInfo, SegmentInfo, StoredDocument } from './document-store.js';
 import {
@@ -68,8 +69,9 @@ export class FilesystemStore implements DocumentStore {
 
   static async open(options: FilesystemStoreOptions): Promise<FilesystemStore> {
     try {
-      await mkdir(options.root, { recursive: true, mode: 0o700 });
+      const made = await mkdir(options.root, { recursive: true, mode: 0o700 });
       await writeFile(`${options.root}/${MARKER}`, '', { flag: 'a', mode: 0o600 });
+      if (made !== undefined) await syncAbove(resolve(options.root), resolve(made));
     } catch (error) {
       throw asStoreError(error);
     }
@@ -264,6 +266,12 @@ export class FilesystemStore implements DocumentStore {
   private largePath(ref: DocumentRef): string {
     return `${this.root}/${ref.segment}.large/${ref.documentId}`;
   }
+}
+
+/** A folder just made survives a power cut only when the one above it knows of it, for every folder down to the root. */
+async function syncAbove(root: string, firstMade: string): Promise<void> {
+  for (let folder = root; folder.length >= firstMade.length; folder = dirname(folder))
+    await syncFolder(dirname(folder));
 }
 
 const compactDay = (at: Date): string => at.toISOString().slice(0, 10).replaceAll('-', '');

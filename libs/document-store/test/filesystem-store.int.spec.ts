@@ -4,12 +4,12 @@ import { appendFile, mkdir, open, readdir, readFile, rm, stat, symlink } from 'n
 import { DependencyDown } from '@postgang/outside';
 import {
   DocumentMissing,
+  FilesystemStore,
   InvalidRef,
   MasterKeys,
   SegmentInUse,
   StoreUnavailable,
   UnknownMasterKey,
-  type FilesystemStore,
 } from '../src/index.js';
 import { itKeepsDocuments } from './document-store.contract.js';
 import { KEY, storeFolder, type StoreFolder } from './store-folder.js';
@@ -188,5 +188,19 @@ describe('The file system store', () => {
     const after = await store.put(Buffer.from('after'));
     expect(await store.segments()).toHaveLength(2);
     expect(String(await store.get(before.ref)) + String(await store.get(after.ref))).toBe('beforeafter');
+  });
+
+  it('makes a new folder durable in every folder above it before anything is put, and only then', async () => {
+    const handle = await open(folder.root);
+    const fileHandle = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+    await handle.close();
+    const sync = jest.spyOn(fileHandle, 'sync');
+    const root = `${folder.root}/new/and/nested`;
+    const keys = new MasterKeys('k', new Map([['k', randomBytes(32)]]));
+    await (await FilesystemStore.open({ root, keys })).close();
+    expect(sync).toHaveBeenCalledTimes(3);
+    await (await FilesystemStore.open({ root, keys })).close();
+    expect(sync).toHaveBeenCalledTimes(3);
+    sync.mockRestore();
   });
 });
