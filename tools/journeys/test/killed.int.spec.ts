@@ -32,7 +32,6 @@ describe('a journey on which every service is killed once', () => {
     expect(killed.sort()).toEqual([...SERVICES].sort());
     // a dead consumer's partitions are given away after 30 s, a dead worker's hand-overs are asked for after 70 s
     await mailing.ended(150_000);
-    await mailing.close();
     await expectWhole(world, mailing);
   }, 240_000);
 });

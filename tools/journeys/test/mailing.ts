@@ -1,6 +1,5 @@
 import { CAST, nationalIdOf, type DemoLetter, type Part } from '@postgang/demo';
 import { decode, type LetterStatusChanged } from '@postgang/pipeline';
-import { createLogger, kafkaClient, kafkaProducer } from '@postgang/runtime';
 import type { World } from './world.js';
 
 /** The smallest thing that is a PDF to whoever looks at its first bytes. */
@@ -30,7 +29,6 @@ export function letterTo(part: Part, reference: string): DemoLetter {
 /** Hands in letters to the cast in turn, over both doors, each tried again until it is taken, as an agency does. */
 export class Mailing {
   readonly sent: Sent[] = [];
-  private producer: ReturnType<typeof kafkaProducer> | undefined;
 
   constructor(
     private readonly world: World,
@@ -38,17 +36,16 @@ export class Mailing {
   ) {}
 
   async handIn(count: number, name: string, onEach: (sent: number) => void = () => undefined): Promise<void> {
-    const producer = await this.connected();
     const next = Array.from({ length: count }, (_, index) => index);
     const one = async (index: number): Promise<void> => {
       const part = this.cast[index % this.cast.length] as Part;
       const letter = letterTo(part, `${name}-${index}`);
-      const { agency, settings } = this.world;
+      const { agency } = this.world;
       const letterId = await insistently(async () => {
         if (part.door !== 'kafka') return agency.handInByRest(letter);
-        const { topic, key, value } = await agency.recordForKafka(letter);
-        await producer.send({ topic: (settings['TOPIC_PREFIX'] ?? '') + topic, acks: -1, messages: [{ key, value }] });
-        return key;
+        const record = await agency.recordForKafka(letter);
+        await this.world.write(record);
+        return record.key;
       });
       this.sent.push({ part, letterId, reference: letter.reference });
       onEach(this.sent.length);
@@ -84,19 +81,6 @@ export class Mailing {
           .map(({ part, letterId }) => `${letterId} ${part.case} ${last.get(letterId)?.status} instead of ${part.end}`)
           .join(', ')}\n${this.world.logs().slice(-4_000)}`,
     );
-  }
-
-  async close(): Promise<void> {
-    await this.producer?.disconnect();
-  }
-
-  private async connected(): Promise<ReturnType<typeof kafkaProducer>> {
-    if (this.producer !== undefined) return this.producer;
-    const brokers = (this.world.settings['KAFKA_BROKERS'] ?? '').split(',');
-    const kafka = kafkaClient({ brokers, topicPrefix: '' }, 'journey-agency', createLogger('journey', 'silent'));
-    this.producer = kafkaProducer(kafka);
-    await this.producer.connect();
-    return this.producer;
   }
 }
 

@@ -2,10 +2,11 @@ import { expect } from '@jest/globals';
 import { decode, type LetterStatusChanged } from '@postgang/pipeline';
 import { verifyHistory } from '@postgang/receipts';
 import type { LetterStatus } from '@postgang/rules';
+import { read } from './ask.js';
 import type { Mailing } from './mailing.js';
 import type { World } from './world.js';
 
-interface HistoryLine {
+export interface HistoryLine {
   readonly seq: number;
   readonly at: string;
   readonly kind: string;
@@ -25,14 +26,6 @@ const STEPS: Partial<Record<LetterStatus, readonly string[]>> = {
   FAILED: [...CARRIED, 'feil'],
   REFUSED: ['accepted', 'refused'],
 };
-
-export async function read<T>(world: World, path: string): Promise<T> {
-  const answer = await fetch(world.api + path, {
-    headers: { authorization: `Bearer ${await world.agency.token()}` },
-  });
-  if (!answer.ok) throw new Error(`GET ${path}: ${answer.status}`);
-  return (await answer.json()) as T;
-}
 
 /** Nothing lost, nothing doubled, everything explained: as the agency sees it, and as those outside counted it. */
 export async function expectWhole(world: World, mailing: Mailing): Promise<void> {

@@ -1,7 +1,16 @@
 import 'reflect-metadata';
-import { addLocalAgency, launch, settingsFor, type Launched, type LocalServers, type Settings } from '@postgang/launch';
+import {
+  addLocalAgency,
+  launch,
+  settingsFor,
+  type Launched,
+  type LocalAgency,
+  type LocalServers,
+  type Settings,
+} from '@postgang/launch';
 import { Agency } from '@postgang/demo';
 import type { ServiceName } from '@postgang/pipeline';
+import { createLogger, kafkaClient, kafkaProducer } from '@postgang/runtime';
 import { startSandbox, type Sandbox } from '@postgang/sandbox';
 import { freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -38,6 +47,8 @@ export interface WorldOptions {
 
 /** A whole Postgang with the outer systems around it, seen as an agency and an operator see it: over HTTP and Kafka. */
 export class World {
+  private producer: Promise<ReturnType<typeof kafkaProducer>> | undefined;
+
   private constructor(
     readonly settings: Settings,
     readonly sandbox: Sandbox,
@@ -83,11 +94,39 @@ export class World {
     return found;
   }
 
+  /** One more agency. */
+  add(orgnr: string): Promise<LocalAgency> {
+    return addLocalAgency(this.settings, this.sandbox.url, { orgnr });
+  }
+
   /** What the services have written to stdout and stderr so far. */
   logs(): string {
     return this.launched.processes
       .map(({ logFile }) => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : ''))
       .join('\n');
+  }
+
+  /** Writes a record as the agency; the topic's name is without prefix. */
+  async write({ topic, key, value }: { topic: string; key: string; value: Buffer }): Promise<void> {
+    this.producer ??= this.connect();
+    const topicHere = (this.settings['TOPIC_PREFIX'] ?? '') + topic;
+    await (await this.producer).send({ topic: topicHere, acks: -1, messages: [{ key, value }] });
+  }
+
+  private async connect(): Promise<ReturnType<typeof kafkaProducer>> {
+    const brokers = (this.settings['KAFKA_BROKERS'] ?? '').split(',');
+    const kafka = kafkaClient({ brokers, topicPrefix: '' }, 'journey-agency', createLogger('journey', 'silent'));
+    const producer = kafkaProducer(kafka);
+    await producer.connect();
+    this.closing.push(() => producer.disconnect());
+    return producer;
+  }
+
+  /** Follows other topics of this world, from their beginning. */
+  async follow(...topics: readonly string[]): Promise<TopicLog> {
+    const log = await TopicLog.follow(this.settings, topics);
+    this.closing.push(() => log.stop());
+    return log;
   }
 
   stop(): Promise<void> {

@@ -29,7 +29,7 @@ export async function addLocalAgency(
   if (kafka) {
     const brokers = (settings['KAFKA_BROKERS'] ?? '').split(',');
     const prefix = settings['TOPIC_PREFIX'] ?? '';
-    const client = kafkaClient({ brokers, topicPrefix: '' }, 'launch', createLogger('launch', 'warn'));
+    const client = kafkaClient({ brokers, topicPrefix: '' }, 'launch', createLogger('launch', 'error'));
     await createTopics(client, [orgnr], { prefix, replication: 1 });
   }
   const post = async (path: string, body: unknown): Promise<Response> => {
