@@ -25,7 +25,9 @@ export const conversationIdOf = (letterId: string, leg: number): string => uuidv
 
 /** Instance identifier of a leg's SBD: the same at every attempt, so that the access point can refuse a second hand-over. */
 export const messageIdOf = (letterId: string, leg: number): string =>
-  uuidv5(conversationIdOf(letterId, leg), 'message');
+  messageIdOfConversation(conversationIdOf(letterId, leg));
+
+export const messageIdOfConversation = (conversationId: string): string => uuidv5(conversationId, 'message');
 
 /** Id of the event that `stage` derives from `cause`: the same input gives the same ids, so that readers can drop repeats. */
 export const eventIdOf = (cause: string, stage: string, topic: string, ordinal: number): string =>

@@ -16,7 +16,7 @@ describe('the fate of a hand-over', () => {
     [answer(422, 'garbage'), { kind: 'refused', reason: 'status-422' }],
     [answer(401), { kind: 'sender-blocked', reason: 'status-401' }],
     [answer(403), { kind: 'sender-blocked', reason: 'status-403' }],
-    [answer(429, {}, { 'retry-after': '7' }), { kind: 'retry', waitMs: 7_000, reason: 'status-429' }],
+    [answer(429, {}, { 'retry-after': '7' }), { kind: 'down', waitMs: 7_000, reason: 'status-429' }],
     [answer(408), { kind: 'retry', waitMs: 5_000, reason: 'status-408' }],
     [answer(500), { kind: 'uncertain', reason: 'status-500' }],
     [answer(503, {}, { 'retry-after': '7' }), { kind: 'uncertain', reason: 'status-503' }],

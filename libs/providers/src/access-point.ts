@@ -31,7 +31,7 @@ export class AccessPoint implements Provider, ReceiptSource {
     } catch (error) {
       if (error instanceof SenderNotAuthorised) return { kind: 'sender-blocked', reason: 'no-delegation' };
       if (error instanceof DependencyDown)
-        return { kind: 'retry', waitMs: error.retryAfterMs ?? RETRY_MS, reason: 'maskinporten-down' };
+        return { kind: 'down', waitMs: error.retryAfterMs ?? RETRY_MS, reason: 'maskinporten-down' };
       throw error;
     }
     const now = new Date();
@@ -63,7 +63,7 @@ export class AccessPoint implements Provider, ReceiptSource {
       if (!(error instanceof HttpUnreachable)) throw error;
       return error.sent
         ? { kind: 'uncertain', reason: 'no-answer' }
-        : { kind: 'retry', waitMs: RETRY_MS, reason: 'unreachable' };
+        : { kind: 'down', waitMs: RETRY_MS, reason: 'unreachable' };
     }
   }
 
@@ -142,8 +142,10 @@ export class AccessPoint implements Provider, ReceiptSource {
 export function fateOf(answer: Pick<HttpResponse, 'status' | 'headers' | 'json'>): SendResult {
   const { status } = answer;
   if (status === 201) return { kind: 'handed-over' };
-  if (status === 408 || status === 429)
-    return { kind: 'retry', waitMs: retryAfterMs(answer.headers, new Date()) ?? RETRY_MS, reason: `status-${status}` };
+  if (status === 408 || status === 429) {
+    const waitMs = retryAfterMs(answer.headers, new Date()) ?? RETRY_MS;
+    return { kind: status === 429 ? 'down' : 'retry', waitMs, reason: `status-${status}` };
+  }
   if (status === 401 || status === 403) return { kind: 'sender-blocked', reason: `status-${status}` };
   if (status === 400 || status === 413 || status === 415 || status === 422) {
     const problem = problemOf(answer);

@@ -21,6 +21,8 @@ export type SendResult =
   /** The provider has certainly not got it. */
   | { readonly kind: 'retry'; readonly waitMs: number; readonly reason: string }
   | { readonly kind: 'uncertain'; readonly reason: string }
+  /** It was not even asked, or has no time now: so it is for all letters, not for this one. No attempt is burnt. */
+  | { readonly kind: 'down'; readonly waitMs: number; readonly reason: string }
   /** Concerns this agency only: its delegation or token. No attempt is burnt. */
   | { readonly kind: 'sender-blocked'; readonly reason: string };
 

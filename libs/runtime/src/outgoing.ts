@@ -13,6 +13,7 @@ import { describeError } from './scrub.js';
 import type { AfterFailure } from './retry.js';
 import type { Draft, Refusal } from './stage.js';
 import type { OutgoingMessage } from './kafka/sender.js';
+import type { Abandoned } from './publisher.js';
 
 /** Headers that travel with a record through retry tiers and the dead-letter topic. */
 export const ORIGIN_TOPIC = 'origin-topic';
@@ -101,4 +102,21 @@ export function failedMessage(
   }
   headers[DEAD_BECAUSE] = fate.why;
   return { topic: deadLetterTopic(service), key: record.key, value: record.value, headers };
+}
+
+/** A dead letter of what no longer has its record: the same headers, without the place it was read from. */
+export function abandonedMessage(service: ServiceName, { draft, attempts, reason }: Abandoned): OutgoingMessage {
+  const { topic, key, value, headers } = eventMessage(service, draft.id ?? draft.key, 0, draft, draft.traceparent);
+  return {
+    topic: deadLetterTopic(service),
+    key,
+    value,
+    headers: {
+      ...headers,
+      [ORIGIN_TOPIC]: topic,
+      attempt: String(attempts),
+      [FAILURE]: reason,
+      [DEAD_BECAUSE]: 'exhausted',
+    },
+  };
 }

@@ -7,7 +7,6 @@ import { encode } from '@postgang/pipeline';
 import { AccessPoint } from '@postgang/providers';
 import {
   CONFIG,
-  ConsumedOffsets,
   EffectLedger,
   publish,
   RUNTIME,
@@ -26,6 +25,7 @@ export const DOCUMENTS = Symbol('documents');
 /** The stage only queues; workers claim, call and publish, so a slow provider holds up no partition. */
 @Controller()
 export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly ledger: EffectLedger;
   private dispatcher: Dispatcher | undefined;
   private poller: ReceiptPoller | undefined;
 
@@ -33,7 +33,9 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(CONFIG) private readonly config: ProviderDispatchConfig,
     @Inject(DOCUMENTS) private readonly store: DocumentStore,
-  ) {}
+  ) {
+    this.ledger = new EffectLedger(runtime.database);
+  }
 
   onApplicationBootstrap(): void {
     const { runtime, config } = this;
@@ -71,27 +73,30 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
       operator: config.OPERATOR,
       receiptQueue: config.RECEIPT_QUEUE,
     });
-    this.dispatcher = new Dispatcher(runtime, new EffectLedger(runtime.database), accessPoint, this.store);
-    this.poller = new ReceiptPoller(runtime, accessPoint);
+    this.dispatcher = new Dispatcher({
+      runtime,
+      ledger: this.ledger,
+      provider: accessPoint,
+      store: this.store,
+      providers: config.OWNED_PROVIDERS,
+    });
+    this.poller = new ReceiptPoller(runtime, this.ledger, accessPoint);
   }
 
-  @Stage('letter.dispatch.<provider>.v1')
+  @Stage('letter.dispatch.<provider>.v1', { everyMs: 200 })
   async handle(batch: readonly Received<'letter.dispatch.v1'>[]): Promise<readonly Outcome[]> {
-    await this.runtime.database.transaction(async (manager) => {
-      await EffectLedger.queue(
-        manager,
-        batch.map(({ event }) => ({
-          id: event.messageId,
-          letterId: event.letterId,
-          leg: event.leg,
-          provider: event.provider,
-          lane: event.sender,
-          payload: encode('letter.dispatch.v1', event),
-        })),
-      );
-      await ConsumedOffsets.save(manager, batch);
-    });
-    this.dispatcher?.wake();
+    await this.ledger.queue(
+      batch.map(({ event }) => ({
+        id: event.messageId,
+        letterId: event.letterId,
+        leg: event.leg,
+        provider: event.provider,
+        lane: event.sender,
+        payload: encode('letter.dispatch.v1', event),
+      })),
+      batch,
+    );
+    this.dispatcher?.wake(new Set(batch.map(({ event }) => event.provider)));
     return batch.map(() => publish());
   }
 

@@ -1,202 +1,158 @@
 import type { DocumentStore } from '@postgang/document-store';
-import { PermanentError } from '@postgang/outside';
-import { decode, uuidv5 } from '@postgang/pipeline';
+import { DependencyDown, PermanentError } from '@postgang/outside';
+import { decode } from '@postgang/pipeline';
 import type { Provider, SendResult, SettleResult } from '@postgang/providers';
-import { REFUSALS } from '@postgang/rules';
 import {
   classifyDatabaseError,
-  draft,
   startWorker,
-  type Draft,
   type Effect,
   type EffectLedger,
   type EffectOutcome,
   type Runtime,
   type Worker,
 } from '@postgang/runtime';
+import { EndedEffects } from './ended-effects.js';
+import { afterSend, afterSettle, BLOCKED_MS, outcome, tryAgain, VISIBILITY_LAG_MS } from './fates.js';
 import { handoverOf } from './handover.js';
+import { ProviderLane } from './provider-lane.js';
 
-const CLAIM = 200;
-const CONCURRENT = 48;
 /** Longer than a call with its token may take. */
 const LEASE_MS = 60_000;
-/** How long the access point may take to show a message it took. */
-const VISIBILITY_LAG_MS = 10_000;
-const BLOCKED_MS = 30_000;
-const MOST_ATTEMPTS = 20;
+/** When nobody wakes them: rows whose waiting time is over, rows of other instances. */
+const LOOK_MS = 1_000;
+const SETTLE_EVERY_MS = 2_000;
+const SETTLED_AT_ONCE = 200;
+const CONCURRENT_QUESTIONS = 16;
+/** A letter that was taken and of which nothing has been heard since is asked about after ten minutes, then once an hour. */
+const SILENT_FOR_MS = 600_000;
+const ASK_EVERY_MS = 3_600_000;
+const ASK_LOOK_MS = 60_000;
 
-/** Works off the ledger: hands over, settles what is unclear, publishes what came of it. */
+export interface DispatcherParts {
+  readonly runtime: Runtime;
+  readonly ledger: EffectLedger;
+  readonly provider: Provider;
+  readonly store: DocumentStore;
+  /** Those this service hands over to. */
+  readonly providers: readonly string[];
+}
+
+/** Works off the ledger: hands over, settles what is unclear, asks about what has gone silent. */
 export class Dispatcher {
-  private readonly workers: Worker[];
+  private readonly ended: EndedEffects;
+  private readonly lanes = new Map<string, { lane: ProviderLane; worker: Worker }>();
+  private readonly others: Worker[];
+  private readonly calls = new Set<Promise<void>>();
 
-  constructor(
-    private readonly runtime: Runtime,
-    private readonly ledger: EffectLedger,
-    private readonly provider: Provider,
-    private readonly store: DocumentStore,
-  ) {
-    this.workers = [
-      startWorker('hand-over', 100, () => this.handOver(), runtime.log),
-      startWorker('settle', 1_000, () => this.settle(), runtime.log),
-      startWorker('publish', 200, () => this.publish(), runtime.log),
+  constructor(private readonly parts: DispatcherParts) {
+    const { runtime, ledger, providers } = parts;
+    this.ended = new EndedEffects(runtime, ledger);
+    for (const provider of providers) {
+      const lane = new ProviderLane(provider);
+      const turn = (): Promise<boolean> => this.handOver(lane);
+      this.lanes.set(provider, { lane, worker: startWorker(`hand over to ${provider}`, LOOK_MS, turn, runtime.log) });
+    }
+    this.others = [
+      startWorker('settle', SETTLE_EVERY_MS, () => this.settle(), runtime.log),
+      startWorker('ask about the silent', ASK_LOOK_MS, () => this.askAboutSilent(), runtime.log),
     ];
   }
 
-  /** There is something new in the ledger. */
-  wake(): void {
-    this.workers[0]?.wake();
+  /** There is something new in the ledger for these providers. */
+  wake(providers: Iterable<string>): void {
+    for (const provider of providers) this.lanes.get(provider)?.worker.wake();
   }
 
+  /** Claims nothing more, lets the calls on their way come back, and writes down and tells what came of them. */
   async stop(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => worker.stop()));
+    await Promise.all([...[...this.lanes.values()].map(({ worker }) => worker), ...this.others].map((w) => w.stop()));
+    await Promise.all(this.calls);
+    await this.ended.stop();
   }
 
-  private async handOver(): Promise<boolean> {
-    const effects = await this.ledger.claim(CLAIM, LEASE_MS);
-    const outcomes = await eachLimited(effects, CONCURRENT, (effect) => this.handOverOne(effect));
-    await this.ledger.record(outcomes);
-    if (outcomes.length > 0) this.workers[2]?.wake();
-    return effects.length === CLAIM;
+  private async handOver(lane: ProviderLane): Promise<boolean> {
+    const room = lane.room(performance.now());
+    if (room === 0) return false;
+    const effects = await this.parts.ledger.claim(lane.provider, room, LEASE_MS);
+    for (const effect of effects) {
+      lane.inFlight += 1;
+      const call = this.carry(effect, lane).finally(() => {
+        lane.inFlight -= 1;
+        this.calls.delete(call);
+        if (effects.length === room && lane.mostlyFree) this.lanes.get(lane.provider)?.worker.wake();
+      });
+      this.calls.add(call);
+    }
+    return false;
   }
 
-  private async handOverOne(effect: Effect): Promise<EffectOutcome> {
+  private async carry(effect: Effect, lane: ProviderLane): Promise<void> {
     try {
-      const handover = await handoverOf(effect, this.store, this.runtime.keys);
-      return afterSend(effect, await this.provider.send(handover));
+      const handover = await handoverOf(effect, this.parts.store, this.parts.runtime.keys);
+      const result = await this.parts.provider.send(handover);
+      this.note(lane, result);
+      if (result.kind === 'sender-blocked') await this.holdSender(effect, result.reason);
+      this.ended.add(afterSend(effect, result));
     } catch (error) {
-      const known = classifyDatabaseError(error);
-      this.runtime.log.warn(
-        { err: known, letterId: effect.letterId, leg: effect.leg },
-        'hand-over failed before the call',
-      );
-      if (known instanceof PermanentError) return outcome(effect, 'FAILED', 'cannot-be-handed-over');
-      return effect.attempts >= MOST_ATTEMPTS
-        ? outcome(effect, 'FAILED', 'attempts-exhausted')
-        : outcome(effect, 'QUEUED', 'internal', backoff(effect.attempts));
+      this.ended.add(this.afterError(effect, error));
     }
   }
 
+  /** Nothing has been sent yet: the message could not even be made. */
+  private afterError(effect: Effect, error: unknown): EffectOutcome {
+    const known = classifyDatabaseError(error);
+    const { letterId, leg } = effect;
+    this.parts.runtime.log.warn({ err: known, letterId, leg }, 'hand-over failed before the call');
+    if (known instanceof PermanentError) return outcome(effect, 'FAILED', 'cannot-be-handed-over');
+    if (known instanceof DependencyDown) return outcome(effect, 'QUEUED', known.dependency, LOOK_MS, { free: true });
+    return tryAgain(effect, 'internal');
+  }
+
+  private note(lane: ProviderLane, result: SendResult): void {
+    const { log, metrics } = this.parts.runtime;
+    const was = lane.isDown;
+    if (result.kind === 'down') lane.down(result.waitMs, performance.now());
+    else lane.up();
+    if (was === lane.isDown) return;
+    metrics.dependency(lane.provider, !lane.isDown);
+    if (lane.isDown) log.warn({ provider: lane.provider, reason: result.kind }, 'provider is away; its post waits');
+    else log.info({ provider: lane.provider }, 'provider is back');
+  }
+
+  /** A lapsed delegation is that agency's alone: its post waits, everybody else's goes on. */
+  private async holdSender({ lane: sender }: Effect, reason: string): Promise<void> {
+    this.parts.runtime.log.warn({ sender, reason }, 'no right to send for this agency; its post waits');
+    await this.parts.ledger.hold([sender], BLOCKED_MS);
+  }
+
   private async settle(): Promise<boolean> {
-    const effects = await this.ledger.claimUncertain(CLAIM, LEASE_MS, VISIBILITY_LAG_MS);
-    const outcomes = await eachLimited(effects, CONCURRENT, async (effect) => {
-      const { messageId, sender } = decode('letter.dispatch.v1', effect.payload);
-      return afterSettle(effect, await this.provider.settle(messageId, sender));
+    const effects = await this.parts.ledger.claimUncertain(SETTLED_AT_ONCE, LEASE_MS, VISIBILITY_LAG_MS);
+    await eachLimited(effects, async (effect) => this.ended.add(afterSettle(effect, await this.ask(effect))));
+    return effects.length === SETTLED_AT_ONCE;
+  }
+
+  private async askAboutSilent(): Promise<boolean> {
+    const { ledger } = this.parts;
+    const effects = await ledger.claimUnanswered(SETTLED_AT_ONCE, SILENT_FOR_MS, ASK_EVERY_MS);
+    const refused: { id: string; reason: string }[] = [];
+    await eachLimited(effects, async ({ id, ...rest }) => {
+      const result = await this.ask({ id, ...rest });
+      if (result.kind === 'refused') refused.push({ id, reason: result.reason });
     });
-    await this.ledger.record(outcomes);
-    if (outcomes.length > 0) this.workers[2]?.wake();
-    return effects.length === CLAIM;
+    if (refused.length > 0) await this.ended.tell(await ledger.takeBack(refused));
+    return effects.length === SETTLED_AT_ONCE;
   }
 
-  private async publish(): Promise<boolean> {
-    const effects = await this.ledger.unpublished(500);
-    await this.runtime.publisher.publish(effects.map(draftOf));
-    await this.ledger.markPublished(effects.map(({ id }) => id));
-    return effects.length === 500;
+  private ask(effect: Effect): Promise<SettleResult> {
+    const { messageId, sender } = decode('letter.dispatch.v1', effect.payload);
+    return this.parts.provider.settle(messageId, sender);
   }
 }
 
-const outcome = (
-  effect: Effect,
-  state: EffectOutcome['state'],
-  reason: string | null,
-  waitMs = 0,
-  more: { settled?: boolean; free?: boolean } = {},
-): EffectOutcome => ({
-  id: effect.id,
-  fence: effect.fence,
-  state,
-  reason,
-  waitMs,
-  settled: more.settled ?? false,
-  free: more.free ?? false,
-});
-
-const backoff = (attempts: number): number => Math.min(1_000 * 2 ** Math.min(attempts, 10), 600_000);
-
-export function afterSend(effect: Effect, result: SendResult): EffectOutcome {
-  switch (result.kind) {
-    case 'handed-over':
-      return outcome(effect, 'HANDED_OVER', null);
-    case 'refused':
-      return outcome(effect, 'REFUSED', result.reason);
-    case 'uncertain':
-      return outcome(effect, 'UNCERTAIN', result.reason, VISIBILITY_LAG_MS);
-    case 'sender-blocked':
-      return outcome(effect, 'QUEUED', result.reason, BLOCKED_MS, { free: true });
-    case 'retry':
-      return effect.attempts >= MOST_ATTEMPTS
-        ? outcome(effect, 'FAILED', result.reason)
-        : outcome(effect, 'QUEUED', result.reason, Math.max(result.waitMs, backoff(effect.attempts)));
-  }
-}
-
-export function afterSettle(effect: Effect, result: SettleResult): EffectOutcome {
-  switch (result.kind) {
-    case 'handed-over':
-      return outcome(effect, 'HANDED_OVER', null, 0, { settled: true });
-    case 'refused':
-      return outcome(effect, 'REFUSED', result.reason, 0, { settled: true });
-    case 'unknown-there':
-      return effect.attempts >= MOST_ATTEMPTS
-        ? outcome(effect, 'FAILED', 'attempts-exhausted', 0, { settled: true })
-        : outcome(effect, 'QUEUED', 'never-arrived', 0, { settled: true });
-    case 'still-uncertain':
-      return outcome(effect, 'UNCERTAIN', result.reason, VISIBILITY_LAG_MS);
-  }
-}
-
-/** The row alone decides what is said, so that saying it again says the same. */
-export function draftOf(effect: Effect): Draft {
-  const { letterId, leg, provider } = effect;
-  const at = effect.doneAt?.getTime() ?? 0;
-  const options = { id: uuidv5(effect.id, effect.state) };
-  const event = decode('letter.dispatch.v1', effect.payload);
-  if (effect.state === 'HANDED_OVER') {
-    const { conversationId, messageId } = event;
-    return draft(
-      'letter.dispatched.v1',
-      letterId,
-      {
-        letterId,
-        leg,
-        provider,
-        conversationId,
-        messageId,
-        attempts: effect.attempts,
-        settled: effect.settled,
-        handedOverAt: at,
-      },
-      options,
-    );
-  }
-  const refused = effect.state === 'REFUSED';
-  return draft(
-    'letter.refused.v1',
-    letterId,
-    {
-      about: 'LEG',
-      letterId,
-      sender: event.sender,
-      reference: event.reference,
-      leg,
-      reason: refused ? 'provider-refused' : 'provider-unreachable',
-      detail: refused
-        ? `${REFUSALS['provider-refused']} (${effect.reason ?? ''})`
-        : `The provider could not be reached. (${effect.reason ?? ''})`,
-      pointer: null,
-      stage: 'provider-dispatch',
-      refusedAt: at,
-    },
-    options,
-  );
-}
-
-async function eachLimited<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = new Array<R>(items.length);
-  let next = 0;
+async function eachLimited<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
   const run = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++) results[index] = await work(items[index] as T);
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
   };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, run));
-  return results;
+  await Promise.all(Array.from({ length: Math.min(CONCURRENT_QUESTIONS, items.length) }, run));
 }

@@ -1,6 +1,6 @@
-import { uuidv5, type DispatchProvider } from '@postgang/pipeline';
+import { isUuid, messageIdOfConversation, uuidv5, type DispatchProvider } from '@postgang/pipeline';
 import type { FetchedReceipt, ReceiptSource } from '@postgang/providers';
-import { draft, startWorker, type Draft, type Runtime, type Worker } from '@postgang/runtime';
+import { draft, startWorker, type Draft, type EffectLedger, type Runtime, type Worker } from '@postgang/runtime';
 import { createHash } from 'node:crypto';
 
 const PAGE = 500;
@@ -21,6 +21,7 @@ export class ReceiptPoller {
 
   constructor(
     private readonly runtime: Runtime,
+    private readonly ledger: EffectLedger,
     private readonly source: ReceiptSource,
   ) {
     this.worker = startWorker('receipts', 500, () => this.pull(), runtime.log);
@@ -34,6 +35,11 @@ export class ReceiptPoller {
     const receipts = await this.source.fetchReceipts(1, PAGE);
     if (receipts.length === 0) return false;
     await this.runtime.publisher.publish(receipts.map((receipt) => this.draftOf(receipt)));
+    await this.ledger.markAnswered(
+      receipts.flatMap(({ conversationId }) =>
+        conversationId !== undefined && isUuid(conversationId) ? [messageIdOfConversation(conversationId)] : [],
+      ),
+    );
     const ids = receipts.flatMap(({ id }) => (id === undefined ? [] : [id]));
     await Promise.all(
       Array.from({ length: CONCURRENT }, async () => {

@@ -5,7 +5,6 @@ import { HttpClient, TransientError } from '@postgang/outside';
 import { ContactRegister, PopulationRegister } from '@postgang/registers';
 import {
   CONFIG,
-  ConsumedOffsets,
   failed,
   publish,
   RUNTIME,
@@ -60,7 +59,7 @@ export class RegisterLookupStage {
   }
 
   /** A letter decided before keeps its decision, even if the registers would answer differently now. */
-  @Stage('letter.accepted.v1')
+  @Stage('letter.accepted.v1', { everyMs: 200 })
   async handle(batch: readonly Received<'letter.accepted.v1'>[]): Promise<readonly Outcome[]> {
     const database = this.runtime.database;
     const known = await storedRoutes(
@@ -77,14 +76,11 @@ export class RegisterLookupStage {
         result instanceof Error ? [[letters[index]?.letterId, result] as const] : [],
       ),
     );
-    const routes = await database.transaction(async (manager) => {
-      const stored = await storeRoutes(
-        manager,
-        decided.filter((result): result is Route => !(result instanceof Error)),
-      );
-      await ConsumedOffsets.save(manager, batch);
-      return stored;
-    });
+    const routes = await storeRoutes(
+      database,
+      decided.filter((result): result is Route => !(result instanceof Error)),
+      batch,
+    );
     return batch.map(({ event: { letter } }) => {
       const route = known.get(letter.letterId) ?? routes.get(letter.letterId);
       if (route !== undefined)

@@ -1,4 +1,6 @@
 import type { Manager } from '../database.js';
+import { ConsumedOffsets } from '../positions.js';
+import type { Received } from '../stage.js';
 
 /**
  * The effect ledger: nothing irreversible is done outside without a row that says so beforehand. Life of an effect:
@@ -7,7 +9,7 @@ import type { Manager } from '../database.js';
  *      ↑        ├──────→ QUEUED with a not-before              certainly not done; tried again later
  *      │        └──────→ UNCERTAIN                             no clear answer, or the lease ran out
  *      └─── UNCERTAIN ─→ HANDED_OVER | REFUSED | QUEUED        settled by asking the provider
- *   attempts exhausted → FAILED
+ *   attempts exhausted → FAILED        HANDED_OVER → REFUSED when the provider gives up afterwards
  *
  * INTENDED is committed before the call, with a lease longer than the call may take and a fencing token: a worker that wakes up late cannot
  * write over what was settled meanwhile. What came of a row is published from the row, then marked.
@@ -27,13 +29,17 @@ export const EFFECT_TABLE = `
     lease_until timestamptz,
     fence int NOT NULL DEFAULT 0,
     reason text,
+    checked_at timestamptz,
+    answered_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     done_at timestamptz,
     published_at timestamptz
   );
-  CREATE INDEX effect_queued ON effect (not_before) WHERE state = 'QUEUED';
+  CREATE INDEX effect_queued ON effect (provider, not_before) WHERE state = 'QUEUED';
+  CREATE INDEX effect_lane ON effect (lane) WHERE state = 'QUEUED';
   CREATE INDEX effect_intended ON effect (lease_until) WHERE state = 'INTENDED';
   CREATE INDEX effect_uncertain ON effect (not_before) WHERE state = 'UNCERTAIN';
+  CREATE INDEX effect_unanswered ON effect (done_at) WHERE state = 'HANDED_OVER' AND answered_at IS NULL;
   CREATE INDEX effect_unpublished ON effect (done_at) WHERE done_at IS NOT NULL AND published_at IS NULL`;
 
 export type EffectState = 'QUEUED' | 'INTENDED' | 'HANDED_OVER' | 'REFUSED' | 'UNCERTAIN' | 'FAILED';
@@ -92,11 +98,11 @@ const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?
 export class EffectLedger {
   constructor(private readonly database: Manager) {}
 
-  /** In the transaction of the stage. An effect that is there already stays as it is. */
-  static async queue(manager: Manager, effects: readonly NewEffect[]): Promise<void> {
-    if (effects.length === 0) return;
-    await manager.query(
-      `INSERT INTO effect (id, letter_id, leg, provider, lane, payload)
+  /** One statement with the batch's offsets, hence one transaction. An effect that is there already stays as it is. */
+  async queue(effects: readonly NewEffect[], batch: readonly Received[]): Promise<void> {
+    await this.database.query(
+      `WITH offsets AS (${ConsumedOffsets.clause(7)})
+       INSERT INTO effect (id, letter_id, leg, provider, lane, payload)
        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bytea[])
        ON CONFLICT (id) DO NOTHING`,
       [
@@ -106,19 +112,30 @@ export class EffectLedger {
         effects.map((e) => e.provider),
         effects.map((e) => e.lane),
         effects.map((e) => e.payload),
+        ...ConsumedOffsets.parameters(batch),
       ],
     );
   }
 
-  /** Takes up to `most` rows and commits the intention. Other workers skip them. */
-  async claim(most: number, leaseMs: number): Promise<Effect[]> {
+  /** Takes up to `most` rows of a provider and commits the intention. Other workers skip them. */
+  async claim(provider: string, most: number, leaseMs: number): Promise<Effect[]> {
     return updated(
       await this.database.query(
-        `UPDATE effect SET state = 'INTENDED', attempts = attempts + 1, fence = fence + 1, lease_until = now() + $2 * interval '1 millisecond'
-         WHERE id IN (SELECT id FROM effect WHERE state = 'QUEUED' AND not_before <= now() ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED)
+        `UPDATE effect SET state = 'INTENDED', attempts = attempts + 1, fence = fence + 1, lease_until = now() + $3 * interval '1 millisecond'
+         WHERE id IN (SELECT id FROM effect WHERE state = 'QUEUED' AND provider = $1 AND not_before <= now()
+                      ORDER BY not_before LIMIT $2 FOR UPDATE SKIP LOCKED)
          RETURNING ${COLUMNS}`,
-        [most, leaseMs],
+        [provider, most, leaseMs],
       ),
+    );
+  }
+
+  /** Nothing of these lanes is tried for so long: one answer tells for all that wait behind it. */
+  async hold(lanes: readonly string[], waitMs: number): Promise<void> {
+    await this.database.query(
+      `UPDATE effect SET not_before = now() + $2 * interval '1 millisecond'
+       WHERE state = 'QUEUED' AND lane = ANY($1::text[]) AND not_before < now() + $2 * interval '1 millisecond'`,
+      [lanes, waitMs],
     );
   }
 
@@ -139,33 +156,38 @@ export class EffectLedger {
     );
   }
 
-  /** One statement for many. A row that was taken over meanwhile keeps its newer truth. */
-  async record(outcomes: readonly EffectOutcome[]): Promise<void> {
-    if (outcomes.length === 0) return;
-    await this.database.query(
-      `UPDATE effect AS e SET state = o.state, reason = o.reason, settled = e.settled OR o.settled, lease_until = NULL,
+  /** One statement for many. A row that was taken over meanwhile keeps its newer truth. Returns those that have come to an end now. */
+  async record(outcomes: readonly EffectOutcome[]): Promise<Effect[]> {
+    if (outcomes.length === 0) return [];
+    const rows = updated(
+      await this.database.query(
+        `UPDATE effect AS e SET state = o.state, reason = o.reason, settled = e.settled OR o.settled, lease_until = NULL,
          attempts = e.attempts - CASE WHEN o.free THEN 1 ELSE 0 END,
          not_before = now() + o.wait_ms * interval '1 millisecond',
          done_at = CASE WHEN o.state IN ('HANDED_OVER', 'REFUSED', 'FAILED') THEN now() END
        FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::boolean[], $7::boolean[]) AS o(id, fence, state, reason, wait_ms, settled, free)
-       WHERE e.id = o.id AND e.fence = o.fence AND e.state IN ('INTENDED', 'UNCERTAIN')`,
-      [
-        outcomes.map((o) => o.id),
-        outcomes.map((o) => o.fence),
-        outcomes.map((o) => o.state),
-        outcomes.map((o) => o.reason),
-        outcomes.map((o) => Math.round(o.waitMs)),
-        outcomes.map((o) => o.settled),
-        outcomes.map((o) => o.free),
-      ],
+       WHERE e.id = o.id AND e.fence = o.fence AND e.state IN ('INTENDED', 'UNCERTAIN')
+       RETURNING ${COLUMNS.replace(/\w+/g, 'e.$&')}`,
+        [
+          outcomes.map((o) => o.id),
+          outcomes.map((o) => o.fence),
+          outcomes.map((o) => o.state),
+          outcomes.map((o) => o.reason),
+          outcomes.map((o) => Math.round(o.waitMs)),
+          outcomes.map((o) => o.settled),
+          outcomes.map((o) => o.free),
+        ],
+      ),
     );
+    return rows.filter(({ doneAt }) => doneAt !== null);
   }
 
-  /** Ends that are not published yet, found by status: what a crash left is found with the rest. */
-  async unpublished(most: number): Promise<Effect[]> {
+  /** Ends that a crash left unpublished, found by status: younger ones are in somebody's hands. */
+  async unpublished(most: number, olderThanMs: number): Promise<Effect[]> {
     const rows: Row[] = await this.database.query(
-      `SELECT ${COLUMNS} FROM effect WHERE done_at IS NOT NULL AND published_at IS NULL ORDER BY done_at LIMIT $1`,
-      [most],
+      `SELECT ${COLUMNS} FROM effect
+       WHERE done_at < now() - $2 * interval '1 millisecond' AND published_at IS NULL ORDER BY done_at LIMIT $1`,
+      [most, olderThanMs],
     );
     return rows.map(effectOf);
   }
@@ -173,5 +195,49 @@ export class EffectLedger {
   async markPublished(ids: readonly string[]): Promise<void> {
     if (ids.length > 0)
       await this.database.query('UPDATE effect SET published_at = now() WHERE id = ANY($1::uuid[])', [ids]);
+  }
+
+  /** Somebody outside has said something about these: they need not be asked about. */
+  async markAnswered(ids: readonly string[]): Promise<void> {
+    await this.database.query(
+      'UPDATE effect SET answered_at = now() WHERE id = ANY($1::uuid[]) AND answered_at IS NULL',
+      [[...ids].sort()],
+    );
+  }
+
+  /** Handed over, and nobody has said a word about it since: taken for asking, at most once in `everyMs`. */
+  async claimUnanswered(most: number, silentForMs: number, everyMs: number): Promise<Effect[]> {
+    return updated(
+      await this.database.query(
+        `UPDATE effect SET checked_at = now()
+         WHERE id IN (SELECT id FROM effect
+                      WHERE state = 'HANDED_OVER' AND answered_at IS NULL AND done_at < now() - $2 * interval '1 millisecond'
+                        AND (checked_at IS NULL OR checked_at < now() - $3 * interval '1 millisecond')
+                      ORDER BY done_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+         RETURNING ${COLUMNS}`,
+        [most, silentForMs, everyMs],
+      ),
+    );
+  }
+
+  /** The provider took it and has given it up since. Returns those that were still HANDED_OVER. */
+  async takeBack(refused: readonly { readonly id: string; readonly reason: string }[]): Promise<Effect[]> {
+    return updated(
+      await this.database.query(
+        `UPDATE effect AS e SET state = 'REFUSED', reason = t.reason, settled = true, done_at = now(), published_at = NULL
+         FROM unnest($1::uuid[], $2::text[]) AS t(id, reason) WHERE e.id = t.id AND e.state = 'HANDED_OVER'
+         RETURNING ${COLUMNS.replace(/\w+/g, 'e.$&')}`,
+        [refused.map(({ id }) => id), refused.map(({ reason }) => reason)],
+      ),
+    );
+  }
+
+  /** How many effects stand where, for metrics and the closed books. */
+  async counts(): Promise<
+    readonly { readonly provider: string; readonly state: EffectState; readonly count: number }[]
+  > {
+    return this.database.query(
+      'SELECT provider, state, count(*)::int AS count FROM effect GROUP BY provider, state ORDER BY provider, state',
+    );
   }
 }

@@ -1,4 +1,4 @@
-import type { Manager } from '@postgang/runtime';
+import { ConsumedOffsets, type Manager, type Received } from '@postgang/runtime';
 
 export interface Route {
   readonly letterId: string;
@@ -37,11 +37,18 @@ export async function storedRoutes(
   return new Map(rows.map((row) => [row.letter_id, routeOf(row)]));
 }
 
-/** First decision wins: another instance may have decided the same letter a moment ago, and then its decision is the one published. */
-export async function storeRoutes(manager: Manager, routes: readonly Route[]): Promise<Map<string, Route>> {
-  if (routes.length === 0) return new Map();
+/**
+ * First decision wins: another instance may have decided the same letter a moment ago, and then its decision is the one published. The batch's
+ * offsets go into the same statement, hence the same transaction.
+ */
+export async function storeRoutes(
+  manager: Manager,
+  routes: readonly Route[],
+  batch: readonly Received[],
+): Promise<Map<string, Route>> {
   const rows: Row[] = await manager.query(
-    `INSERT INTO route AS r (letter_id, leg, routed, rule, event)
+    `WITH offsets AS (${ConsumedOffsets.clause(6)})
+     INSERT INTO route AS r (letter_id, leg, routed, rule, event)
      SELECT * FROM unnest($1::uuid[], $2::int[], $3::boolean[], $4::text[], $5::bytea[])
      ON CONFLICT (letter_id, leg) DO UPDATE SET rule = r.rule
      RETURNING letter_id, leg, routed, rule, event`,
@@ -51,6 +58,7 @@ export async function storeRoutes(manager: Manager, routes: readonly Route[]): P
       routes.map((r) => r.routed),
       routes.map((r) => r.rule),
       routes.map((r) => r.event),
+      ...ConsumedOffsets.parameters(batch),
     ],
   );
   return new Map(rows.map((row) => [row.letter_id, routeOf(row)]));

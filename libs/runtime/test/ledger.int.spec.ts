@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { freshDatabase } from '@postgang/testing';
+import fc from 'fast-check';
+import { randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import {
+  CONSUMED_OFFSET_TABLE,
+  EFFECT_TABLE,
+  EffectLedger,
+  type Effect,
+  type EffectOutcome,
+  type EffectState,
+} from '../src/index.js';
+
+const LEASE_MS = 60_000;
+const PROVIDER = 'digipost';
+let source: DataSource;
+let ledger: EffectLedger;
+let drop: () => Promise<void>;
+
+beforeAll(async () => {
+  const fresh = await freshDatabase();
+  drop = () => fresh.drop();
+  source = await new DataSource({ type: 'postgres', url: fresh.url, extra: { max: 8 } }).initialize();
+  await source.query(`${CONSUMED_OFFSET_TABLE}; ${EFFECT_TABLE}`);
+  ledger = new EffectLedger(source);
+});
+
+afterAll(async () => {
+  await source.destroy();
+  await drop();
+});
+
+beforeEach(async () => {
+  await source.query('TRUNCATE effect');
+});
+
+async function queue(count: number, lane = '310000027'): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => randomUUID());
+  await ledger.queue(
+    ids.map((id) => ({ id, letterId: randomUUID(), leg: 1, provider: PROVIDER, lane, payload: Buffer.from('p') })),
+    [],
+  );
+  return ids;
+}
+
+const ended = (effect: Effect, state: EffectState, more: Partial<EffectOutcome> = {}): EffectOutcome => ({
+  id: effect.id,
+  fence: effect.fence,
+  state,
+  reason: null,
+  waitMs: 0,
+  settled: false,
+  free: false,
+  ...more,
+});
+
+async function stateOf(id: string): Promise<{ state: EffectState; attempts: number; reason: string | null }> {
+  const rows = await source.query<{ state: EffectState; attempts: number; reason: string | null }[]>(
+    'SELECT state, attempts, reason FROM effect WHERE id = $1',
+    [id],
+  );
+  return rows[0] as (typeof rows)[number];
+}
+
+const leaseRunsOut = (): Promise<unknown> =>
+  source.query("UPDATE effect SET lease_until = now() - interval '1 second' WHERE state = 'INTENDED'");
+const timePasses = (): Promise<unknown> => source.query("UPDATE effect SET not_before = now() - interval '1 second'");
+
+describe('the effect ledger', () => {
+  it('gives each effect to one of the workers that ask at the same time', async () => {
+    await queue(200);
+    const claims = await Promise.all(Array.from({ length: 8 }, () => ledger.claim(PROVIDER, 40, LEASE_MS)));
+    const ids = claims.flat().map(({ id }) => id);
+    expect(ids).toHaveLength(200);
+    expect(new Set(ids).size).toBe(200);
+  });
+
+  it('queues an effect once, whatever has become of it', async () => {
+    const [id] = (await queue(1)) as [string];
+    const [effect] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
+    await ledger.record([ended(effect, 'HANDED_OVER')]);
+    await ledger.queue(
+      [{ id, letterId: randomUUID(), leg: 1, provider: PROVIDER, lane: 'x', payload: Buffer.from('other') }],
+      [],
+    );
+    expect(await stateOf(id)).toMatchObject({ state: 'HANDED_OVER', attempts: 1 });
+  });
+
+  it('holds what a vanished worker had for uncertain, and leaves it to settling', async () => {
+    const [id] = (await queue(1)) as [string];
+    await ledger.claim(PROVIDER, 1, LEASE_MS);
+    expect(await ledger.claimUncertain(10, LEASE_MS, 0)).toHaveLength(0);
+    await leaseRunsOut();
+    await ledger.claimUncertain(10, LEASE_MS, 0);
+    expect(await stateOf(id)).toMatchObject({ state: 'UNCERTAIN', reason: 'lease-ran-out' });
+    await timePasses();
+    const [effect] = (await ledger.claimUncertain(10, LEASE_MS, 0)) as [Effect];
+    expect(await ledger.claim(PROVIDER, 10, LEASE_MS)).toHaveLength(0);
+    const done = await ledger.record([ended(effect, 'HANDED_OVER', { settled: true })]);
+    expect(done).toMatchObject([{ id, state: 'HANDED_OVER', settled: true }]);
+  });
+
+  it('does not let a worker that wakes up late write over what was settled meanwhile', async () => {
+    const [id] = (await queue(1)) as [string];
+    const [late] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
+    await leaseRunsOut();
+    await ledger.claimUncertain(10, LEASE_MS, 0);
+    expect(await ledger.record([ended(late, 'QUEUED')])).toEqual([]);
+    expect(await stateOf(id)).toMatchObject({ state: 'UNCERTAIN' });
+  });
+
+  it('keeps what must wait until its time, and does not count an attempt that was never made', async () => {
+    const [id] = (await queue(1)) as [string];
+    const [effect] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
+    await ledger.record([ended(effect, 'QUEUED', { waitMs: 60_000, free: true, reason: 'down' })]);
+    expect(await ledger.claim(PROVIDER, 1, LEASE_MS)).toHaveLength(0);
+    expect(await stateOf(id)).toMatchObject({ state: 'QUEUED', attempts: 0 });
+    await timePasses();
+    expect(await ledger.claim(PROVIDER, 1, LEASE_MS)).toMatchObject([{ id, attempts: 1 }]);
+  });
+
+  it('holds back the post of one agency and nobody else', async () => {
+    await queue(3, 'blocked');
+    const [free] = await queue(1, 'free');
+    await ledger.hold(['blocked'], 30_000);
+    expect((await ledger.claim(PROVIDER, 10, LEASE_MS)).map(({ id }) => id)).toEqual([free]);
+  });
+
+  it('finds what a crash left unpublished, and not what is in hand', async () => {
+    const [id] = (await queue(1)) as [string];
+    const [effect] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
+    await ledger.record([ended(effect, 'REFUSED', { reason: 'no' })]);
+    expect(await ledger.unpublished(10, 60_000)).toHaveLength(0);
+    expect(await ledger.unpublished(10, -1_000)).toMatchObject([{ id, state: 'REFUSED', reason: 'no' }]);
+    await ledger.markPublished([id]);
+    expect(await ledger.unpublished(10, -1_000)).toHaveLength(0);
+  });
+
+  it('asks about silent effects once in a while, never about answered ones, and takes back what was given up', async () => {
+    const [silent, answered] = (await queue(2)) as [string, string];
+    const effects = await ledger.claim(PROVIDER, 2, LEASE_MS);
+    await ledger.record(effects.map((effect) => ended(effect, 'HANDED_OVER')));
+    await ledger.markPublished([silent, answered]);
+    await ledger.markAnswered([answered]);
+    expect(await ledger.claimUnanswered(10, 60_000, 60_000)).toHaveLength(0);
+    expect((await ledger.claimUnanswered(10, -1_000, 60_000)).map(({ id }) => id)).toEqual([silent]);
+    expect(await ledger.claimUnanswered(10, -1_000, 60_000)).toHaveLength(0);
+    const back = await ledger.takeBack([{ id: silent, reason: 'access-point-failed' }]);
+    expect(back).toMatchObject([{ id: silent, state: 'REFUSED', reason: 'access-point-failed' }]);
+    expect(await ledger.unpublished(10, -1_000)).toHaveLength(1);
+    expect(await ledger.takeBack([{ id: silent, reason: 'again' }])).toEqual([]);
+  });
+
+  it('never has an effect done twice, whatever the order of claims, answers, crashes and settling', async () => {
+    /** A worker acts only on what it has claimed; the provider remembers what it was really given. */
+    const step = fc.constantFrom('claim', 'answer', 'lose answer', 'fail', 'crash', 'settle', 'wake late');
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+        await source.query('TRUNCATE effect');
+        const [id] = (await queue(1)) as [string];
+        let given = 0;
+        const late: Effect[] = [];
+        let held: Effect | undefined;
+        for (const what of steps) {
+          await timePasses();
+          if (what === 'claim') held = (await ledger.claim(PROVIDER, 1, LEASE_MS))[0] ?? held;
+          else if (what === 'settle') {
+            const [effect] = await ledger.claimUncertain(1, LEASE_MS, 0);
+            if (effect !== undefined)
+              await ledger.record([ended(effect, given > 0 ? 'HANDED_OVER' : 'QUEUED', { settled: true })]);
+          } else if (what === 'wake late') await ledger.record(late.splice(0).map((effect) => ended(effect, 'QUEUED')));
+          else if (held !== undefined) {
+            if (what === 'answer' || what === 'lose answer') given += 1;
+            if (what === 'answer') await ledger.record([ended(held, 'HANDED_OVER')]);
+            if (what === 'lose answer') await ledger.record([ended(held, 'UNCERTAIN')]);
+            if (what === 'fail') await ledger.record([ended(held, 'QUEUED')]);
+            if (what === 'crash') {
+              late.push(held);
+              await leaseRunsOut();
+            }
+            held = undefined;
+          }
+        }
+        expect(given).toBeLessThanOrEqual(1);
+        const { state } = await stateOf(id);
+        if (state === 'HANDED_OVER') expect(given).toBe(1);
+        if (given === 1) expect(['HANDED_OVER', 'UNCERTAIN', 'INTENDED']).toContain(state);
+      }),
+      { numRuns: 60, seed: 4 },
+    );
+  }, 60_000);
+});

@@ -1,0 +1,91 @@
+import {
+  startWorker,
+  type Effect,
+  type EffectLedger,
+  type EffectOutcome,
+  type Runtime,
+  type Worker,
+} from '@postgang/runtime';
+import { abandonedBy, draftOf } from './fates.js';
+
+/** Outcomes are written down together, at most this often (milliseconds). */
+const EVERY_MS = 200;
+const MARK_EVERY_MS = 1_000;
+const SWEPT_AT_ONCE = 500;
+/** Ends older than this that are not published were left by a crash. */
+const LEFT_BEHIND_MS = 10_000;
+
+/**
+ * What came of the calls, on its way from the worker's hand into the ledger and out to Kafka:
+ *
+ *   added → recorded → published → marked as published
+ *
+ * A crash before "recorded" leaves INTENDED rows, which run out of their lease and are settled by asking; one before "marked" is swept up, and
+ * the same events go out once more under the same ids.
+ */
+export class EndedEffects {
+  private waiting: EffectOutcome[] = [];
+  private readonly unmarked = new Set<string>();
+  private readonly recorder: Worker;
+  private readonly marker: Worker;
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly ledger: EffectLedger,
+  ) {
+    this.recorder = startWorker('record outcomes', EVERY_MS, () => this.record(), runtime.log);
+    this.marker = startWorker('mark and sweep', MARK_EVERY_MS, () => this.markAndSweep(), runtime.log);
+  }
+
+  add(outcome: EffectOutcome): void {
+    this.waiting.push(outcome);
+  }
+
+  /** Publishes ends that are in the ledger. Throws DependencyDown('kafka'); they are then swept up later. */
+  async tell(ended: readonly Effect[]): Promise<void> {
+    if (ended.length === 0) return;
+    await this.runtime.publisher.publish(
+      ended.map(draftOf),
+      ended.flatMap((effect) => abandonedBy(effect) ?? []),
+    );
+    for (const { id } of ended) this.unmarked.add(id);
+  }
+
+  async stop(): Promise<void> {
+    await this.recorder.stop();
+    await this.record();
+    await this.marker.stop();
+    await this.mark();
+  }
+
+  private async record(): Promise<boolean> {
+    const taken = this.waiting;
+    if (taken.length === 0) return false;
+    this.waiting = [];
+    let ended: Effect[];
+    try {
+      ended = await this.ledger.record(taken);
+    } catch (error) {
+      // nothing is lost: they are written when the database is back, or settled by asking when we are gone by then
+      this.waiting = [...taken, ...this.waiting];
+      throw error;
+    }
+    await this.tell(ended);
+    return false;
+  }
+
+  private async mark(): Promise<void> {
+    const ids = [...this.unmarked];
+    if (ids.length === 0) return;
+    await this.ledger.markPublished(ids);
+    for (const id of ids) this.unmarked.delete(id);
+  }
+
+  private async markAndSweep(): Promise<boolean> {
+    await this.mark();
+    const left = await this.ledger.unpublished(SWEPT_AT_ONCE, LEFT_BEHIND_MS);
+    await this.tell(left);
+    await this.mark();
+    return left.length === SWEPT_AT_ONCE;
+  }
+}

@@ -1,0 +1,64 @@
+import { describe, expect, it } from '@jest/globals';
+import type { SendResult, SettleResult } from '@postgang/providers';
+import type { Effect } from '@postgang/runtime';
+import { afterSend, afterSettle, MOST_ATTEMPTS, tryAgain } from './fates.js';
+
+const effect = (attempts: number, reason: string | null = null): Effect => ({
+  id: 'e',
+  letterId: 'l',
+  leg: 1,
+  provider: 'digipost',
+  lane: '310000027',
+  payload: Buffer.alloc(0),
+  state: 'INTENDED',
+  attempts,
+  settled: false,
+  fence: 1,
+  reason,
+  doneAt: null,
+});
+
+describe('after a call', () => {
+  it.each<[string, number, SendResult, object]>([
+    ['taken', 1, { kind: 'handed-over' }, { state: 'HANDED_OVER', free: false }],
+    ['a no at the first attempt', 1, { kind: 'refused', reason: 'x' }, { state: 'REFUSED', reason: 'x' }],
+    [
+      'a no later: an earlier attempt may have got through',
+      2,
+      { kind: 'refused', reason: 'x' },
+      { state: 'UNCERTAIN' },
+    ],
+    ['no clear answer', 1, { kind: 'uncertain', reason: 'x' }, { state: 'UNCERTAIN', waitMs: 10_000 }],
+    ['away', 20, { kind: 'down', waitMs: 9, reason: 'x' }, { state: 'QUEUED', free: true }],
+    ['no right for this agency', 20, { kind: 'sender-blocked', reason: 'x' }, { state: 'QUEUED', free: true }],
+    ['not done', 3, { kind: 'retry', waitMs: 0, reason: 'x' }, { state: 'QUEUED', waitMs: 8_000, free: false }],
+    ['not done, and it says when', 3, { kind: 'retry', waitMs: 60_000, reason: 'x' }, { waitMs: 60_000 }],
+    ['not done for the last time', MOST_ATTEMPTS, { kind: 'retry', waitMs: 0, reason: 'x' }, { state: 'FAILED' }],
+  ])('%s', (_what, attempts, result, expected) => {
+    expect(afterSend(effect(attempts), result)).toMatchObject(expected);
+  });
+
+  it('waits longer at each attempt, ten minutes at most', () => {
+    const waits = Array.from({ length: MOST_ATTEMPTS - 1 }, (_, index) => tryAgain(effect(index + 1), 'x').waitMs);
+    expect(waits).toEqual([...waits].sort((a, b) => a - b));
+    expect(waits.at(-1)).toBe(600_000);
+  });
+});
+
+describe('after asking', () => {
+  it.each<[string, Effect, SettleResult, object]>([
+    ['it has it', effect(1), { kind: 'handed-over' }, { state: 'HANDED_OVER', settled: true }],
+    ['it has given up', effect(1), { kind: 'refused', reason: 'x' }, { state: 'REFUSED', reason: 'x', settled: true }],
+    ['it never got it', effect(1), { kind: 'unknown-there' }, { state: 'QUEUED', reason: 'never-arrived' }],
+    ['it never got it, for the last time', effect(MOST_ATTEMPTS), { kind: 'unknown-there' }, { state: 'FAILED' }],
+    ['it still does not say', effect(1, 'first'), { kind: 'still-uncertain', reason: 'x' }, { reason: 'first' }],
+  ])('%s', (_what, given, result, expected) => {
+    expect(afterSettle(given, result)).toMatchObject(expected);
+  });
+
+  it('a no at a later attempt counts when none of the earlier ones got through', () => {
+    const later = afterSend(effect(2), { kind: 'refused', reason: 'invalid-signature' });
+    const settled = afterSettle(effect(2, later.reason), { kind: 'unknown-there' });
+    expect(settled).toMatchObject({ state: 'REFUSED', reason: 'invalid-signature', settled: true });
+  });
+});

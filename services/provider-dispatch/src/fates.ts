@@ -1,0 +1,126 @@
+import { uuidv5, decode, type LetterDispatch } from '@postgang/pipeline';
+import type { SendResult, SettleResult } from '@postgang/providers';
+import { REFUSALS } from '@postgang/rules';
+import { draft, storedDraft, type Abandoned, type Draft, type Effect, type EffectOutcome } from '@postgang/runtime';
+
+/** How long the access point may take to show a message it took. */
+export const VISIBILITY_LAG_MS = 10_000;
+/** A delegation that lapsed is mended by a person at the agency. */
+export const BLOCKED_MS = 30_000;
+export const MOST_ATTEMPTS = 20;
+/** Said no, but an earlier attempt may have got through: only asking tells. */
+const REFUSED_LATER = 'refused-later:';
+
+export const outcome = (
+  effect: Effect,
+  state: EffectOutcome['state'],
+  reason: string | null,
+  waitMs = 0,
+  more: { settled?: boolean; free?: boolean } = {},
+): EffectOutcome => ({
+  id: effect.id,
+  fence: effect.fence,
+  state,
+  reason,
+  waitMs,
+  settled: more.settled ?? false,
+  free: more.free ?? false,
+});
+
+/** One second, doubled at each attempt, ten minutes at most. */
+const backoff = (attempts: number): number => Math.min(1_000 * 2 ** Math.min(attempts, 10), 600_000);
+
+/** Certainly not done: again later, or given up. */
+export const tryAgain = (effect: Effect, reason: string, waitMs = 0): EffectOutcome =>
+  effect.attempts >= MOST_ATTEMPTS
+    ? outcome(effect, 'FAILED', reason)
+    : outcome(effect, 'QUEUED', reason, Math.max(waitMs, backoff(effect.attempts)));
+
+export function afterSend(effect: Effect, result: SendResult): EffectOutcome {
+  switch (result.kind) {
+    case 'handed-over':
+      return outcome(effect, 'HANDED_OVER', null);
+    case 'refused':
+      return effect.attempts === 1
+        ? outcome(effect, 'REFUSED', result.reason)
+        : outcome(effect, 'UNCERTAIN', REFUSED_LATER + result.reason, VISIBILITY_LAG_MS);
+    case 'uncertain':
+      return outcome(effect, 'UNCERTAIN', result.reason, VISIBILITY_LAG_MS);
+    case 'sender-blocked':
+      return outcome(effect, 'QUEUED', result.reason, BLOCKED_MS, { free: true });
+    case 'down':
+      return outcome(effect, 'QUEUED', result.reason, 0, { free: true });
+    case 'retry':
+      return tryAgain(effect, result.reason, result.waitMs);
+  }
+}
+
+export function afterSettle(effect: Effect, result: SettleResult): EffectOutcome {
+  switch (result.kind) {
+    case 'handed-over':
+      return outcome(effect, 'HANDED_OVER', null, 0, { settled: true });
+    case 'refused':
+      return outcome(effect, 'REFUSED', result.reason, 0, { settled: true });
+    case 'unknown-there':
+      if (effect.reason?.startsWith(REFUSED_LATER) === true)
+        return outcome(effect, 'REFUSED', effect.reason.slice(REFUSED_LATER.length), 0, { settled: true });
+      return effect.attempts >= MOST_ATTEMPTS
+        ? outcome(effect, 'FAILED', 'attempts-exhausted', 0, { settled: true })
+        : outcome(effect, 'QUEUED', 'never-arrived', 0, { settled: true });
+    case 'still-uncertain':
+      // what it was first uncertain about is what settling must know
+      return outcome(effect, 'UNCERTAIN', effect.reason ?? result.reason, VISIBILITY_LAG_MS);
+  }
+}
+
+/** The row alone decides what is said, so that saying it again says the same. */
+export function draftOf(effect: Effect): Draft {
+  const event = decode('letter.dispatch.v1', effect.payload);
+  const options = { id: uuidv5(effect.id, effect.state) };
+  const { letterId, leg, provider } = effect;
+  if (effect.state !== 'HANDED_OVER') return draft('letter.refused.v1', letterId, refusalOf(effect, event), options);
+  return draft(
+    'letter.dispatched.v1',
+    letterId,
+    {
+      letterId,
+      leg,
+      provider,
+      conversationId: event.conversationId,
+      messageId: event.messageId,
+      attempts: effect.attempts,
+      settled: effect.settled,
+      handedOverAt: endedAt(effect),
+    },
+    options,
+  );
+}
+
+/** Given up without the provider's word: the leg has failed, and a person must look why. */
+export function abandonedBy(effect: Effect): Abandoned | undefined {
+  if (effect.state !== 'FAILED') return undefined;
+  const original = storedDraft('letter.dispatch.<provider>.v1', effect.letterId, effect.payload, {
+    parameter: effect.provider,
+    id: effect.id,
+  });
+  return { draft: original, attempts: effect.attempts, reason: effect.reason ?? 'unknown' };
+}
+
+const endedAt = (effect: Effect): number => effect.doneAt?.getTime() ?? 0;
+
+function refusalOf(effect: Effect, { sender, reference }: LetterDispatch) {
+  const refused = effect.state === 'REFUSED';
+  const sentence = refused ? REFUSALS['provider-refused'] : 'The provider could not be reached.';
+  return {
+    about: 'LEG' as const,
+    letterId: effect.letterId,
+    sender,
+    reference,
+    leg: effect.leg,
+    reason: refused ? 'provider-refused' : 'provider-unreachable',
+    detail: `${sentence} (${effect.reason ?? ''})`,
+    pointer: null,
+    stage: 'provider-dispatch',
+    refusedAt: endedAt(effect),
+  };
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from '@jest/globals';
+import { ProviderLane } from './provider-lane.js';
+
+describe('a provider lane', () => {
+  it('gives room for 64 at once', () => {
+    const lane = new ProviderLane('digipost');
+    expect(lane.room(0)).toBe(64);
+    lane.inFlight = 60;
+    expect(lane.room(0)).toBe(4);
+  });
+
+  it('pauses when the provider is away, then lets one letter probe', () => {
+    const lane = new ProviderLane('digipost');
+    lane.down(0, 1_000);
+    expect(lane.room(1_499)).toBe(0);
+    expect(lane.room(1_500)).toBe(1);
+    lane.up();
+    expect(lane.room(1_500)).toBe(64);
+  });
+
+  it('waits longer each time, half a minute at most, and as long as it was asked to', () => {
+    const lane = new ProviderLane('digipost');
+    let now = 0;
+    const pauses = Array.from({ length: 10 }, () => {
+      lane.down(0, now);
+      const pause = lane.pausedFor(now);
+      now += pause;
+      return pause;
+    });
+    expect(pauses.slice(0, 3)).toEqual([500, 1_000, 2_000]);
+    expect(pauses.at(-1)).toBe(30_000);
+    lane.down(120_000, now);
+    expect(lane.pausedFor(now)).toBe(120_000);
+  });
+
+  it('counts letters that failed together as one outage', () => {
+    const lane = new ProviderLane('digipost');
+    for (let letter = 0; letter < 64; letter++) lane.down(0, 10);
+    expect(lane.pausedFor(10)).toBe(500);
+  });
+});

@@ -1,0 +1,50 @@
+/**
+ * How much of one provider's post may be on its way at once. Life of a lane:
+ *
+ *   open ─ down → paused ─ time over → probing (one letter) ─ an answer → open
+ *                    ↑                        └─ down ──────────┘ (waits longer)
+ *
+ * Each provider has its own, so that one that is slow or away holds up nobody else.
+ */
+const MOST_IN_FLIGHT = 64;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+
+export class ProviderLane {
+  inFlight = 0;
+  private pausedUntil = 0;
+  private downs = 0;
+
+  constructor(readonly provider: string) {}
+
+  /** How many more may go now. Times are milliseconds of a monotonic clock. */
+  room(now: number): number {
+    if (now < this.pausedUntil) return 0;
+    return Math.max(0, (this.downs > 0 ? 1 : MOST_IN_FLIGHT) - this.inFlight);
+  }
+
+  /** Room enough to be worth a look at the ledger. */
+  get mostlyFree(): boolean {
+    return this.inFlight <= MOST_IN_FLIGHT / 2;
+  }
+
+  get isDown(): boolean {
+    return this.downs > 0;
+  }
+
+  pausedFor(now: number): number {
+    return Math.max(0, this.pausedUntil - now);
+  }
+
+  /** The provider answered: whatever it said, it is there. */
+  up(): void {
+    this.downs = 0;
+  }
+
+  down(askedMs: number, now: number): void {
+    // the letters that were on their way together say it together; that is one outage
+    if (now >= this.pausedUntil) this.downs += 1;
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(this.downs - 1, 10), LONGEST_PAUSE_MS);
+    this.pausedUntil = Math.max(this.pausedUntil, now + Math.max(pause, askedMs));
+  }
+}
