@@ -47,6 +47,7 @@ export class Mailing {
         await this.world.write(record);
         return record.key;
       });
+      if (part.end !== 'REFUSED') this.world.carried += 1;
       this.sent.push({ part, letterId, reference: letter.reference });
       onEach(this.sent.length);
     };
@@ -54,11 +55,6 @@ export class Mailing {
       for (let index = next.shift(); index !== undefined; index = next.shift()) await one(index);
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  }
-
-  /** How many of them somebody must have carried: all that were not refused. */
-  get carried(): number {
-    return this.sent.filter(({ part }) => part.end !== 'REFUSED').length;
   }
 
   /** Every letter has reached the end that its recipient gives it. */

@@ -47,6 +47,8 @@ export interface WorldOptions {
 
 /** A whole Postgang with the outer systems around it, seen as an agency and an operator see it: over HTTP and Kafka. */
 export class World {
+  /** How many letters somebody outside must have got by the end. */
+  carried = 0;
   private producer: Promise<ReturnType<typeof kafkaProducer>> | undefined;
 
   private constructor(
