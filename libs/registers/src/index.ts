@@ -1,3 +1,4 @@
 export type { Asked } from './asking.js';
 export * from './contact-register.js';
 export * from './population-register.js';
+export * from './ways.js';

@@ -1,3 +1,4 @@
+import { applyDecorators, Catch, UseFilters, type RpcExceptionFilter } from '@nestjs/common';
 import { EventPattern } from '@nestjs/microservices';
 import {
   encode,
@@ -8,6 +9,7 @@ import {
   type TopicPattern,
   TOPICS,
 } from '@postgang/pipeline';
+import { throwError, type Observable } from 'rxjs';
 
 /**
  * How a stage runs. A stage handles batches and says what happened to each record; the runtime acts on it: publishes, retries,
@@ -92,7 +94,18 @@ const SEPARATOR = '|';
 /** Marks the method that handles a topic, or several topics together: `@Stage('letter.accepted.v1')`. */
 export function Stage(topics: TopicPattern | readonly TopicPattern[], options: StageOptions = {}): MethodDecorator {
   const patterns = typeof topics === 'string' ? [topics] : topics;
-  return EventPattern<string>(patterns.join(SEPARATOR), undefined, { stage: options });
+  return applyDecorators(
+    EventPattern<string>(patterns.join(SEPARATOR), undefined, { stage: options }),
+    UseFilters(StageErrors),
+  );
+}
+
+/** Nest would replace an error by "Internal server error"; the runtime needs the error itself to decide its fate. */
+@Catch()
+class StageErrors implements RpcExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
+  }
 }
 
 export const stagePatterns = (pattern: string): TopicPattern[] => pattern.split(SEPARATOR) as TopicPattern[];

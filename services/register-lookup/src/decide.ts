@@ -1,12 +1,9 @@
 import type { KeyRing } from '@postgang/outside';
 import { encode, type Letter, type LetterRouted } from '@postgang/pipeline';
-import type { ContactRegister, PopulationRegister } from '@postgang/registers';
+import { findWays, type Registers } from '@postgang/registers';
 import {
-  chooseChannel,
-  decidePaper,
   kindOf,
   REFUSALS,
-  type LegalKind,
   type PaperRule,
   type PostalAddress,
   type RefusalReason,
@@ -14,23 +11,11 @@ import {
 } from '@postgang/rules';
 import type { Route } from './db/routes.js';
 
-export interface Registers {
-  readonly contacts: ContactRegister;
-  readonly population: PopulationRegister;
-}
-
-/** What is known of a letter when it comes to routing; the national id lives no longer than this. */
-interface Opened {
-  readonly letter: Letter;
-  readonly kind: LegalKind;
-  readonly nationalId: string;
-}
-
 const LEG = 1;
 
 /**
- * Decides a batch: one call per agency to the contact register for all, then the postal address for those that must go on paper only.
- * One result per letter: a route to store, or the error of that letter alone. Throws DependencyDown when a register is away.
+ * Decides a batch. One result per letter: a route to store, or the error of that letter alone. Throws DependencyDown when a register is away.
+ * The national ids live no longer than this call.
  */
 export async function decide(
   letters: readonly Letter[],
@@ -38,44 +23,29 @@ export async function decide(
   keys: KeyRing,
   now: Date,
 ): Promise<(Route | Error)[]> {
-  const opened = letters.map((letter): Opened => {
+  const reaching = letters.map((letter) => {
     const kind = kindOf(letter.kind);
     if (kind === undefined) throw new Error('unknown legal kind');
-    return { letter, kind, nationalId: keys.open('internal', letter.letterId, 'recipient', letter.recipient) };
+    return {
+      nationalId: keys.open('internal', letter.letterId, 'recipient', letter.recipient),
+      sender: letter.sender,
+      kind,
+      hasPrintOptions: letter.print !== null,
+      onlyPdf: letter.documents.every(({ mediaType }) => mediaType === 'application/pdf'),
+    };
   });
-  const asked = opened.map(({ nationalId, letter }) => ({ nationalId, sender: letter.sender }));
-  const entries = await registers.contacts.lookup(asked);
-  const results = new Array<Route | Error>(letters.length);
-  const paper: { index: number; rule: PaperRule }[] = [];
-  opened.forEach(({ letter, kind }, index) => {
-    const entry = entries[index] as RegisterEntry | Error;
-    if (entry instanceof Error) {
-      results[index] = entry;
-      return;
-    }
-    const choice = chooseChannel(kind, entry, now);
-    if ('paper' in choice) paper.push({ index, rule: choice.paper });
-    else results[index] = digitalRoute(letter, entry, choice.digital, keys, now);
-  });
-  const addresses =
-    paper.length === 0
-      ? []
-      : await registers.population.addresses(paper.map(({ index }) => asked[index] as (typeof asked)[number]));
-  for (const [at, { index, rule }] of paper.entries()) {
-    const { letter, kind } = opened[index] as Opened;
-    const answer = addresses[at];
-    if (answer === undefined || answer instanceof Error) {
-      results[index] = answer ?? new Error('no answer');
-      continue;
-    }
-    const onlyPdf = letter.documents.every(({ mediaType }) => mediaType === 'application/pdf');
-    const decision = decidePaper({ kind, hasPrintOptions: letter.print !== null, onlyPdf }, rule, answer);
-    results[index] =
-      'refuse' in decision
-        ? refusal(letter, rule, decision.refuse, now)
-        : await printRoute(letter, rule, decision.address, registers, keys, now);
-  }
-  return results;
+  const ways = await findWays(reaching, registers, now);
+  return Promise.all(
+    letters.map(async (letter, index): Promise<Route | Error> => {
+      const way = ways[index] as (typeof ways)[number];
+      if (way instanceof Error) return way;
+      const { decision, entry } = way;
+      if ('refuse' in decision) return refusal(letter, decision.rule, decision.refuse, now);
+      return decision.channel === 'print'
+        ? printRoute(letter, decision.rule, decision.address, registers, keys, now)
+        : digitalRoute(letter, entry, decision, keys, now);
+    }),
+  );
 }
 
 const route = (letter: Letter, rule: string, event: LetterRouted): Route => ({

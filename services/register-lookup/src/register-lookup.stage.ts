@@ -2,7 +2,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { signingIdentityFromPem } from '@postgang/document-package';
 import { MaskinportenTokens, RedisTokenCache, SenderNotAuthorised } from '@postgang/maskinporten';
 import { HttpClient, TransientError } from '@postgang/outside';
-import { ContactRegister, PopulationRegister } from '@postgang/registers';
+import { ContactRegister, PopulationRegister, type Registers } from '@postgang/registers';
 import {
   CONFIG,
   failed,
@@ -17,7 +17,7 @@ import {
 import { createHash } from 'node:crypto';
 import type { RegisterLookupConfig } from './config.js';
 import { storedRoutes, storeRoutes, type Route } from './db/routes.js';
-import { decide, type Registers } from './decide.js';
+import { decide } from './decide.js';
 
 const LEG = 1;
 /** A delegation that lapsed is mended by a person at the agency; asking every ten seconds helps nobody. */

@@ -1,19 +1,10 @@
 import 'reflect-metadata';
-import {
-  Global,
-  Module,
-  type DynamicModule,
-  type INestApplication,
-  type INestMicroservice,
-  type Type,
-} from '@nestjs/common';
-import { APP_FILTER, NestFactory } from '@nestjs/core';
-import { Catch, type RpcExceptionFilter } from '@nestjs/common';
+import { Global, Module, type DynamicModule, type INestApplication, type INestMicroservice } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import { clockFrom, KeyRing, type Clock } from '@postgang/outside';
 import type { ServiceName } from '@postgang/pipeline';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import { throwError, type Observable } from 'rxjs';
 import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
 import type { z } from 'zod';
 import { classifyDatabaseError, openDatabase } from '../database.js';
@@ -78,14 +69,6 @@ export interface RunningService {
   readonly url: string | undefined;
   ready(): boolean;
   stop(): Promise<void>;
-}
-
-/** Nest would replace an error by "Internal server error"; the runtime needs the error itself to decide its fate. */
-@Catch()
-class PassThrough implements RpcExceptionFilter {
-  catch(error: unknown): Observable<never> {
-    return throwError(() => error);
-  }
 }
 
 @Global()
@@ -187,7 +170,6 @@ async function start<C extends RuntimeConfig>(
     providers: [
       { provide: RUNTIME, useValue: runtime },
       { provide: CONFIG, useValue: config },
-      { provide: APP_FILTER, useClass: PassThrough as Type<unknown> },
     ],
     exports: [RUNTIME, CONFIG],
   };

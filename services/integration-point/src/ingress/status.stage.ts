@@ -1,12 +1,10 @@
-import { Controller, Inject, UseFilters } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import type { LetterStatusChanged } from '@postgang/pipeline';
 import { draft, publish, skip, Stage, type Outcome, type Received } from '@postgang/runtime';
 import { AgencyDirectory } from '../agencies/agency-directory.js';
-import { StageErrors } from './stage-errors.js';
 
 /** Tells an agency on its own topic what became of its letters, and which hand-ins were refused. */
 @Controller()
-@UseFilters(StageErrors)
 export class StatusStage {
   constructor(@Inject(AgencyDirectory) private readonly agencies: AgencyDirectory) {}
 

@@ -1,4 +1,4 @@
-import { Controller, Inject, UseFilters } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { NotOpenable } from '@postgang/outside';
 import { isUuid, letterIdOf, type LetterSubmitted } from '@postgang/pipeline';
 import {
@@ -20,12 +20,10 @@ import { Uploads, type Upload } from '../documents/uploads.js';
 import { holdDocuments } from '../letter/hold-documents.js';
 import { checkLetter } from '../letter/letter-schema.js';
 import { sealLetter, type SealedLetter } from '../letter/seal-letter.js';
-import { StageErrors } from './stage-errors.js';
 import { inputOf } from './submitted-letter.js';
 
 /** The Kafka door: the broker's ACL proves who wrote, and the same checks as over REST decide. */
 @Controller()
-@UseFilters(StageErrors)
 export class SubmittedStage {
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
