@@ -13,7 +13,9 @@ import type { ServiceName } from '@postgang/pipeline';
 import { createLogger, kafkaClient, kafkaProducer } from '@postgang/runtime';
 import { startSandbox, type Sandbox } from '@postgang/sandbox';
 import { freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TopicLog } from './topic-log.js';
@@ -58,6 +60,8 @@ export class World {
     readonly agency: Agency,
     /** `letter.status.v1`, from its beginning. */
     readonly statuses: TopicLog,
+    /** What the services asked the outer systems, in order. */
+    readonly requests: readonly SeenRequest[],
     private readonly closing: (() => Promise<unknown>)[],
   ) {}
 
@@ -68,6 +72,7 @@ export class World {
       closing.push(() => Promise.resolve(rmSync(dir, { recursive: true, force: true })));
       const sandbox = await startSandbox({ dir: join(dir, 'sandbox'), receiptDelayMs: 5 });
       closing.push(() => sandbox.stop());
+      const requests = requestsTo(sandbox, closing);
       const shared = servers ?? (await ofThisRun(closing));
       const settings = settingsFor(dir, shared, sandbox, { TOPIC_PREFIX: uniquePrefix(), ...more });
       const launched = await launch(dir, settings, groups, { partitions: PARTITIONS });
@@ -78,7 +83,7 @@ export class World {
       );
       const statuses = await TopicLog.follow(settings, ['letter.status.v1']);
       closing.push(() => statuses.stop());
-      return new World(settings, sandbox, launched, agency, statuses, closing);
+      return new World(settings, sandbox, launched, agency, statuses, requests, closing);
     } catch (error) {
       await close(closing);
       throw error;
@@ -134,6 +139,27 @@ export class World {
   stop(): Promise<void> {
     return close(this.closing);
   }
+}
+
+export interface SeenRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly traceparent: string | undefined;
+}
+
+/** The sandbox runs in this process, where Node tells of every request that any of its servers gets. */
+function requestsTo(sandbox: Sandbox, closing: (() => Promise<unknown>)[]): SeenRequest[] {
+  const seen: SeenRequest[] = [];
+  const port = Number(new URL(sandbox.url).port);
+  const note = (message: unknown): void => {
+    const { request } = message as { request: IncomingMessage };
+    if (request.socket.localPort !== port) return;
+    const { method = '', url = '', headers } = request;
+    seen.push({ method, url, traceparent: headers['traceparent']?.toString() });
+  };
+  subscribe('http.server.request.start', note);
+  closing.push(() => Promise.resolve(unsubscribe('http.server.request.start', note)));
+  return seen;
 }
 
 async function ofThisRun(closing: (() => Promise<unknown>)[]): Promise<LocalServers> {
