@@ -7,6 +7,10 @@ export const integrationPointConfig = runtimeConfig.extend({
   TOKEN_ISSUER: z.string().min(1).describe('`iss` of the bearer tokens: Maskinporten'),
   TOKEN_JWKS_URL: z.url().describe("the issuer's public keys (JWKS)"),
   TOKEN_AUDIENCE: z.string().min(1).describe('`aud` the tokens must carry: this API'),
+  REGISTER_LOOKUP_URL: z
+    .url()
+    .optional()
+    .describe('internal address of register-lookup; without it dry runs answer 503'),
   DOCUMENT_STORE: z.string().min(1).describe('folder of the document store'),
   DOCUMENT_KEYS: z.string().min(1).describe("JSON of the document store's master keys (DOCUMENT_KEYS_FILE)"),
 });

@@ -10,6 +10,7 @@ import { Authentication } from './http/authentication.js';
 import { DocumentsController } from './http/documents.controller.js';
 import { LettersController } from './http/letters.controller.js';
 import { OpenApiController } from './http/open-api.js';
+import { DryRun } from './letter/dry-run.js';
 import { StatusStage } from './ingress/status.stage.js';
 import { SubmittedStage } from './ingress/submitted.stage.js';
 
@@ -23,6 +24,7 @@ import { SubmittedStage } from './ingress/submitted.stage.js';
       inject: [CONFIG],
     },
     AcceptLetters,
+    DryRun,
     AgencyDirectory,
     Authentication,
     Sweep,

@@ -29,6 +29,7 @@ import { eventually, freshDatabase, testServers, uniquePrefix } from '@postgang/
 import { generateKeyPair } from 'jose';
 import pg from 'pg';
 import { addAgency, INGRESS_KEY_ID, service } from '../src/index.js';
+import { RegisterLookup } from './register-lookup.js';
 import { AUDIENCE, ISSUER, TokenIssuer, type TokenWish } from './token-issuer.js';
 
 const AGENCY = '991825827';
@@ -50,6 +51,7 @@ const masterJson = JSON.stringify({ active: 'm', keys: { m: randomBytes(32).toSt
 const keys = KeyRing.parse(keyJson);
 const closing: (() => Promise<unknown>)[] = [];
 let issuer: TokenIssuer;
+let registerLookup: RegisterLookup;
 let running: RunningService;
 let database: pg.Client;
 let publisher: Publisher;
@@ -66,7 +68,10 @@ beforeAll(async () => {
   closing.push(() => rm(folder, { recursive: true }));
   issuer = await TokenIssuer.start();
   closing.push(() => issuer.stop());
+  registerLookup = await RegisterLookup.start(keys);
+  closing.push(() => registerLookup.stop());
   running = await startService(service, {
+    REGISTER_LOOKUP_URL: registerLookup.url,
     POSTGANG_ENVIRONMENT: 'test',
     KAFKA_BROKERS: brokers.join(','),
     TOPIC_PREFIX: prefix,
@@ -322,15 +327,38 @@ describe('the REST door', () => {
     );
   });
 
-  it('answers malformed requests and unknown paths with problems, and offers no dry run', async () => {
+  it('tries a letter out and keeps nothing of it', async () => {
+    const sent = letter();
+    const tryOut = (json: unknown): Promise<Answer> => call('POST', '/v1/letters?dryRun=true', { body: form(json) });
+    const answer = await tryOut(sent);
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { dryRun: true, alreadyHandedIn: false, way: { channel: 'print', provider: 'print', rule: 'reserved' } },
+    });
+    expect(registerLookup.questions.at(-1)).toMatchObject({ sender: AGENCY, nationalId: RECIPIENT, onlyPdf: true });
+    expect(await call('GET', `/v1/letters/${String(answer.body['letterId'])}`)).toMatchObject({ status: 404 });
+    registerLookup.answer = { refused: 'no-postal-address' };
+    expect(await tryOut(sent)).toMatchObject({ status: 200, body: { way: { refused: 'no-postal-address' } } });
+    expect(await handIn(sent)).toMatchObject({ status: 202, body: { letterId: answer.body['letterId'] } });
+    expect(await tryOut(sent)).toMatchObject({ status: 200, body: { alreadyHandedIn: true } });
+    expect(await tryOut({ ...sent, title: 'Noe annet' })).toMatchObject({ status: 409 });
+    expect(await tryOut({ ...sent, kind: 'reklame' })).toMatchObject({ status: 400, body: problem('invalid-letter') });
+    registerLookup.status = 503;
+    expect(await tryOut(letter())).toMatchObject({ status: 503, body: problem('unavailable') });
+    registerLookup.status = 200;
+    registerLookup.answer = { channel: 'pigeon' };
+    expect(await tryOut(letter())).toMatchObject({ status: 503, body: problem('unavailable') });
+  });
+
+  it('answers malformed requests and unknown paths with problems', async () => {
     const post = (body: string, type: string, query = ''): Promise<Answer> =>
       call('POST', `/v1/letters${query}`, { body, type });
     expect(await post('{', 'application/json')).toMatchObject({ status: 400, body: problem('invalid-request') });
     expect(await post('{}', 'application/json')).toMatchObject({ status: 400, body: problem('invalid-letter') });
     expect(await post('x', 'multipart/form-data')).toMatchObject({ status: 400 });
-    expect(await post('{}', 'application/json', '?dryRun=true')).toMatchObject({
+    expect(await post('{}', 'application/json', '?dryRun=perhaps')).toMatchObject({
       status: 400,
-      body: problem('dry-run-unsupported'),
+      body: problem('invalid-request'),
     });
     expect(await call('GET', '/nowhere')).toMatchObject({ status: 404, body: problem('not-found') });
   });

@@ -2,6 +2,8 @@ import { runtimeConfig } from '@postgang/runtime';
 import { z } from 'zod';
 
 export const registerLookupConfig = runtimeConfig.extend({
+  INTERNAL_HOST: z.string().default('127.0.0.1').describe('address that integration-point asks on, for dry runs'),
+  INTERNAL_PORT: z.coerce.number().int().min(0).max(65_535).default(0).describe('its port; 0 = a free port'),
   MASKINPORTEN_ISSUER: z.url().describe('issuer of the tokens for the registers; ends with a slash'),
   MASKINPORTEN_CLIENT_ID: z.string().min(1).describe("the operator's client at Maskinporten"),
   OPERATOR_KEY: z.string().describe("PEM of the operator's private key (OPERATOR_KEY_FILE)"),

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { Service } from '@postgang/runtime';
 import { registerLookupConfig, type RegisterLookupConfig } from './config.js';
 import { Initial1763900000000 } from './db/1-initial.migration.js';
+import { createHttp, listen } from './internal-server.js';
 import { RegisterLookupModule } from './register-lookup.module.js';
 
 /** Asks the registers how a recipient may be reached, and decides once. */
@@ -9,5 +10,6 @@ export const service: Service<RegisterLookupConfig> = {
   name: 'register-lookup',
   config: registerLookupConfig,
   module: () => ({ module: RegisterLookupModule }),
+  http: { create: createHttp, listen },
   database: { entities: [], migrations: [Initial1763900000000] },
 };

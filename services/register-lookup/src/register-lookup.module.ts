@@ -1,5 +1,11 @@
 import { Module } from '@nestjs/common';
+import { CONFIG, RUNTIME } from '@postgang/runtime';
 import { RegisterLookupStage } from './register-lookup.stage.js';
+import { openRegisters, REGISTERS } from './registers.js';
+import { WaysController } from './ways.controller.js';
 
-@Module({ controllers: [RegisterLookupStage] })
+@Module({
+  controllers: [RegisterLookupStage, WaysController],
+  providers: [{ provide: REGISTERS, useFactory: openRegisters, inject: [RUNTIME, CONFIG] }],
+})
 export class RegisterLookupModule {}

@@ -1,10 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
-import { signingIdentityFromPem } from '@postgang/document-package';
-import { MaskinportenTokens, RedisTokenCache, SenderNotAuthorised } from '@postgang/maskinporten';
-import { HttpClient, TransientError } from '@postgang/outside';
-import { ContactRegister, PopulationRegister, type Registers } from '@postgang/registers';
+import { SenderNotAuthorised } from '@postgang/maskinporten';
+import { TransientError } from '@postgang/outside';
+import type { Registers } from '@postgang/registers';
 import {
-  CONFIG,
   failed,
   publish,
   RUNTIME,
@@ -14,10 +12,9 @@ import {
   type Received,
   type Runtime,
 } from '@postgang/runtime';
-import { createHash } from 'node:crypto';
-import type { RegisterLookupConfig } from './config.js';
 import { storedRoutes, storeRoutes, type Route } from './db/routes.js';
 import { decide } from './decide.js';
+import { REGISTERS } from './registers.js';
 
 const LEG = 1;
 /** A delegation that lapsed is mended by a person at the agency; asking every ten seconds helps nobody. */
@@ -25,38 +22,10 @@ const NOT_AUTHORISED_RETRY_MS = 60_000;
 
 @Controller()
 export class RegisterLookupStage {
-  private readonly registers: Registers;
-
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
-    @Inject(CONFIG) config: RegisterLookupConfig,
-  ) {
-    const tokens = new MaskinportenTokens({
-      issuer: config.MASKINPORTEN_ISSUER,
-      clientId: config.MASKINPORTEN_CLIENT_ID,
-      signer: signingIdentityFromPem(config.OPERATOR_KEY, config.OPERATOR_CHAIN),
-      http: new HttpClient({
-        name: 'maskinporten',
-        baseUrl: config.MASKINPORTEN_ISSUER,
-        timeoutMs: 5_000,
-        concurrency: 16,
-      }),
-      ...(runtime.redis === undefined
-        ? {}
-        : {
-            cache: new RedisTokenCache(
-              runtime.redis,
-              createHash('sha256').update(`token cache ${config.OPERATOR_KEY}`).digest(),
-            ),
-          }),
-    });
-    const register = (name: string, baseUrl: string): HttpClient =>
-      new HttpClient({ name, baseUrl, timeoutMs: 8_000, concurrency: 16, maxResponseBytes: 32 * 1024 * 1024 });
-    this.registers = {
-      contacts: new ContactRegister(register('krr', config.KRR_URL), tokens),
-      population: new PopulationRegister(register('folkeregisteret', config.POPULATION_REGISTER_URL), tokens),
-    };
-  }
+    @Inject(REGISTERS) private readonly registers: Registers,
+  ) {}
 
   /** A letter decided before keeps its decision, even if the registers would answer differently now. */
   @Stage('letter.accepted.v1', { everyMs: 200 })

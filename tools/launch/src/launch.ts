@@ -32,8 +32,13 @@ export async function launch(
   const kafka = kafkaClient({ brokers: (settings['KAFKA_BROKERS'] ?? '').split(','), topicPrefix: '' }, 'launch', log);
   const prefix = settings['TOPIC_PREFIX'] ?? '';
   await createTopics(kafka, [], { prefix, replication: 1, ...(partitions === undefined ? {} : { partitions }) });
-  const [apiPort = 0, ...ports] = await freePorts(1 + groups.flat().length);
-  const withApi = { ...settings, HTTP_PORT: String(apiPort) };
+  const [apiPort = 0, internalPort = 0, ...ports] = await freePorts(2 + groups.flat().length);
+  const withApi = {
+    ...settings,
+    HTTP_PORT: String(apiPort),
+    INTERNAL_PORT: String(internalPort),
+    REGISTER_LOOKUP_URL: `http://127.0.0.1:${internalPort}`,
+  };
   const logs = join(resolve(dir), 'logs');
   mkdirSync(logs, { recursive: true });
   const processes = groups.map(

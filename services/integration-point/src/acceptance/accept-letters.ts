@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { classifyDatabaseError, RUNTIME, type Manager, type Runtime } from '@postgang/runtime';
 import type { SealedLetter } from '../letter/seal-letter.js';
 import { acceptedDraft } from './accepted-draft.js';
-import { insertLetters, type LetterRow } from './letter-rows.js';
+import { findLetters, insertLetters, type LetterRow } from './letter-rows.js';
 import { Sweep } from './sweep.js';
 
 /** `reference-reused`: the reference belongs to a letter with other content, which stays as it is. */
@@ -38,6 +38,15 @@ export class AcceptLetters {
       this.waiting.push({ letter, resolve, reject });
       if (!this.running) void this.drain();
     });
+  }
+
+  /** The letter of that id as it was accepted. Throws DependencyDown. */
+  async find(letterId: string): Promise<LetterRow | undefined> {
+    try {
+      return (await findLetters(this.runtime.database, [letterId]))[0];
+    } catch (error) {
+      throw classifyDatabaseError(error);
+    }
   }
 
   /** `alongside` runs in the transaction that writes the letters. Throws DependencyDown. */

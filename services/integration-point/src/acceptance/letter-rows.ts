@@ -42,7 +42,7 @@ export async function insertLetters(
   return found;
 }
 
-const findLetters = (manager: Manager, ids: readonly string[]): Promise<LetterRow[]> =>
+export const findLetters = (manager: Manager, ids: readonly string[]): Promise<LetterRow[]> =>
   manager.query<LetterRow[]>(`SELECT ${COLUMNS} FROM letter WHERE id = ANY($1::uuid[])`, [ids]);
 
 export async function markPublished(manager: Manager, ids: readonly string[]): Promise<void> {

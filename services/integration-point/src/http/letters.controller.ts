@@ -1,13 +1,14 @@
-import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req } from '@nestjs/common';
+import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { isUuid, letterIdOf } from '@postgang/pipeline';
 import { CONFIG, RUNTIME, type Runtime } from '@postgang/runtime';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptLetters } from '../acceptance/accept-letters.js';
 import type { IntegrationPointConfig } from '../config.js';
 import { Uploads, type Stored } from '../documents/uploads.js';
 import { holdDocuments, uploadsNamed } from '../letter/hold-documents.js';
 import { checkLetter } from '../letter/letter-schema.js';
-import { sealLetter } from '../letter/seal-letter.js';
+import { DryRun } from '../letter/dry-run.js';
+import { sealLetter, type HandedIn } from '../letter/seal-letter.js';
 import { Authentication, type Caller } from './authentication.js';
 import { historyOf, receiptsOf, statusOf } from './letter-status.js';
 import { readMultipart } from './multipart-letter.js';
@@ -21,21 +22,31 @@ export class LettersController {
     @Inject(Authentication) private readonly authentication: Authentication,
     @Inject(Uploads) private readonly uploads: Uploads,
     @Inject(AcceptLetters) private readonly acceptance: AcceptLetters,
+    @Inject(DryRun) private readonly dryRun: DryRun,
   ) {}
 
+  /** 202 for a letter, 200 for a dry run. */
   @Post()
   @HttpCode(202)
-  async handIn(@Req() request: FastifyRequest, @Query('dryRun') dryRun?: unknown): Promise<object> {
+  async handIn(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+    @Query('dryRun') dryRun?: unknown,
+  ): Promise<object> {
     const caller = await this.authentication.caller(request, 'postgang:letters.write');
-    // answered before anything else: whoever asks for a dry run must never send a real letter
-    if (dryRun !== undefined && dryRun !== 'false') throw new Problem('dry-run-unsupported');
+    const isDryRun = flag(dryRun);
     const taken = new Map<string, Stored>();
     try {
       const json = request.isMultipart() ? (await readMultipart(request, this.uploads, taken)).json : request.body;
-      return await this.accept(caller, json, taken);
+      const handedIn = await this.check(caller, json, taken);
+      if (!isDryRun) return await this.accept(handedIn);
+      const answer = await this.tryOut(handedIn);
+      await this.discard(taken);
+      void reply.code(200);
+      return answer;
     } catch (error) {
       // a letter that may have been written keeps its documents
-      if (error instanceof Problem) for (const { stored } of taken.values()) await this.uploads.discard(stored);
+      if (error instanceof Problem || isDryRun) await this.discard(taken);
       throw error;
     }
   }
@@ -73,7 +84,11 @@ export class LettersController {
     return letter;
   }
 
-  private async accept(caller: Caller, json: unknown, parts: ReadonlyMap<string, Stored>): Promise<object> {
+  private async discard(taken: ReadonlyMap<string, Stored>): Promise<void> {
+    for (const { stored } of taken.values()) await this.uploads.discard(stored);
+  }
+
+  private async check(caller: Caller, json: unknown, parts: ReadonlyMap<string, Stored>): Promise<HandedIn> {
     const { sender, supplier } = caller;
     const checked = checkLetter(json, this.config.POSTGANG_ENVIRONMENT);
     if ('errors' in checked) throw new Problem('invalid-letter', undefined, checked.errors);
@@ -83,12 +98,33 @@ export class LettersController {
     const { documents } = held;
     if (parts.size > documents.filter(({ ref }) => [...parts.values()].some(({ stored }) => stored.ref === ref)).length)
       throw new Problem('invalid-request', 'A part is not named by any document.');
-    const sealed = sealLetter(
-      this.runtime.keys,
-      { sender, supplier, letter, documents, door: 'REST' },
-      this.runtime.clock.now(),
-    );
+    return { sender, supplier, letter, documents, door: 'REST' };
+  }
+
+  private async accept(handedIn: HandedIn): Promise<object> {
+    const sealed = sealLetter(this.runtime.keys, handedIn, this.runtime.clock.now());
     if ((await this.acceptance.acceptOne(sealed)) === 'reference-reused') throw new Problem('reference-reused');
     return { letterId: sealed.letterId, status: 'ACCEPTED', href: `/v1/letters/${sealed.letterId}` };
   }
+
+  /** The same checks, and nothing is kept: not the letter, not its reference, not its documents. */
+  private async tryOut(handedIn: HandedIn): Promise<object> {
+    const { letterId, contentHash } = sealLetter(this.runtime.keys, handedIn, this.runtime.clock.now());
+    const known = await this.acceptance.find(letterId);
+    if (known !== undefined && !known.contentHash.equals(contentHash)) throw new Problem('reference-reused');
+    const { sender, letter, documents } = handedIn;
+    return {
+      dryRun: true,
+      letterId,
+      alreadyHandedIn: known !== undefined,
+      way: await this.dryRun.wayOf(sender, letter, documents),
+    };
+  }
+}
+
+/** Anything but true and false is an error: a letter sent by a misspelt dry run cannot be called back. */
+function flag(value: unknown): boolean {
+  if (value === undefined || value === 'false') return false;
+  if (value === 'true' || value === '') return true;
+  throw new Problem('invalid-request', 'dryRun takes true or false.');
 }

@@ -35,6 +35,34 @@ const LETTER_STATUS = {
   },
 };
 
+const DRY_RUN = {
+  type: 'object',
+  required: ['dryRun', 'letterId', 'alreadyHandedIn', 'way'],
+  properties: {
+    dryRun: { const: true },
+    letterId: { type: 'string', format: 'uuid', description: 'the id the letter would get' },
+    alreadyHandedIn: { type: 'boolean', description: 'the same letter has been accepted before' },
+    way: {
+      oneOf: [
+        {
+          type: 'object',
+          required: ['channel', 'provider', 'rule'],
+          properties: {
+            channel: { enum: ['digital-mailbox', 'print'] },
+            provider: { type: 'string' },
+            rule: { type: 'string', description: 'the rule that chose' },
+          },
+        },
+        {
+          type: 'object',
+          required: ['refused'],
+          properties: { refused: { type: 'string', description: 'the reason it would be refused with' } },
+        },
+      ],
+    },
+  },
+};
+
 const PROBLEM = {
   type: 'object',
   required: ['type', 'title', 'status'],
@@ -70,6 +98,14 @@ export function openApi(): object {
           operationId: 'handInLetter',
           summary: 'Hand in a letter; the same reference with the same content is the same letter',
           security: needs('write'),
+          parameters: [
+            {
+              name: 'dryRun',
+              in: 'query',
+              description: 'true: the same checks, and how the letter would go; nothing is kept',
+              schema: { type: 'boolean', default: false },
+            },
+          ],
           requestBody: {
             required: true,
             content: {
@@ -85,7 +121,10 @@ export function openApi(): object {
               ...json(ref('Letter')),
             },
           },
-          responses: answers({ '202': { description: 'Accepted and durable', content: json(ref('Accepted')) } }),
+          responses: answers({
+            '200': { description: 'Dry run', content: json(ref('DryRun')) },
+            '202': { description: 'Accepted and durable', content: json(ref('Accepted')) },
+          }),
         },
         get: {
           operationId: 'findLetters',
@@ -144,6 +183,7 @@ export function openApi(): object {
             href: { type: 'string' },
           },
         },
+        DryRun: DRY_RUN,
         Problem: PROBLEM,
       },
       securitySchemes: { maskinporten: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },

@@ -4,7 +4,6 @@ import type { FieldError } from '../letter/letter-schema.js';
 export const PROBLEMS = {
   'invalid-letter': [400, 'The letter is not valid'],
   'invalid-request': [400, 'The request is not valid'],
-  'dry-run-unsupported': [400, 'Dry runs are not offered yet; nothing was handed in'],
   unauthenticated: [401, 'A valid access token is needed'],
   'scope-missing': [403, 'The token lacks the scope'],
   'unknown-agency': [403, 'The organisation is not an agency here'],
