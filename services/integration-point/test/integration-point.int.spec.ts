@@ -387,6 +387,23 @@ describe('the REST door', () => {
     ).toBe(413);
   });
 
+  it('shows its description as a page that loads nothing from elsewhere', async () => {
+    const page = await fetch(`${running.url}/docs`);
+    const html = await page.text();
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const assets = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url as string);
+    expect(assets.length).toBeGreaterThan(2);
+    for (const asset of assets) {
+      expect(asset).toMatch(/^\.?\//);
+      const url = new URL(asset, `${running.url}/docs`);
+      const answer = await fetch(url);
+      expect(answer.status).toBe(200);
+      const text = await answer.text();
+      if (url.pathname.endsWith('init.js')) expect(text).not.toMatch(/https?:\/\/(?!postgang\.no)/);
+    }
+    expect(html.replaceAll(/xmlns(:\w+)?="[^"]*"/g, '')).not.toMatch(/https?:\/\//);
+  });
+
   it('describes itself in OpenAPI', async () => {
     const answer = await call('GET', '/openapi.json');
     expect(answer.body).toMatchObject({ openapi: '3.1.0', components: { schemas: { Letter: { type: 'object' } } } });

@@ -2,13 +2,18 @@ import multipart from '@fastify/multipart';
 import type { DynamicModule, INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { RUNTIME, type NestLogger, type Runtime } from '@postgang/runtime';
 import type { AddressInfo } from 'node:net';
 import type { IntegrationPointConfig } from '../config.js';
 import { refuseByContentLength } from './body-limit.js';
+import { openApi } from './open-api.js';
 import { ProblemFilter } from './problem-filter.js';
 
 const MAX_JSON_BYTES = 256 * 1024;
+/** The page loads nothing from anywhere else, and nobody may frame it. */
+const DOCS_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'";
 
 export async function createHttp(
   module: DynamicModule,
@@ -35,6 +40,12 @@ export async function createHttp(
   // documents are streamed by their controller: no parser may hold them in memory
   server.removeContentTypeParser('text/plain');
   server.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
+  server.addHook('onSend', (request, reply, _payload, done) => {
+    if (request.url.startsWith('/docs')) void reply.header('content-security-policy', DOCS_POLICY);
+    void reply.header('x-content-type-options', 'nosniff');
+    done();
+  });
+  SwaggerModule.setup('docs', app, openApi() as OpenAPIObject, { customSiteTitle: 'Postgang', raw: false });
   app.useGlobalFilters(new ProblemFilter(() => app.get<Runtime>(RUNTIME).log));
   return app;
 }
