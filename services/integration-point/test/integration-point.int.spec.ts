@@ -5,7 +5,7 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { FilesystemStore, MasterKeys } from '@postgang/document-store';
+import { DocumentErased, FilesystemStore, MasterKeys } from '@postgang/document-store';
 import { KeyRing } from '@postgang/outside';
 import {
   decode,
@@ -28,6 +28,7 @@ import {
 import { eventually, freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
 import { generateKeyPair } from 'jose';
 import pg from 'pg';
+import { Uploads } from '../src/documents/uploads.js';
 import { addAgency, INGRESS_KEY_ID, service } from '../src/index.js';
 import { RegisterLookup } from './register-lookup.js';
 import { AUDIENCE, ISSUER, TokenIssuer, type TokenWish } from './token-issuer.js';
@@ -46,6 +47,7 @@ const accepted: { id: string; letter: LetterAccepted['letter'] }[] = [];
 const statuses: { topic: string; event: LetterStatusChanged }[] = [];
 const keyJson = JSON.stringify({
   internal: { active: 'k', keys: { k: randomBytes(32).toString('base64') } },
+  search: { active: 'k', keys: { k: randomBytes(32).toString('base64') } },
 });
 const masterJson = JSON.stringify({ active: 'm', keys: { m: randomBytes(32).toString('base64') } });
 const keys = KeyRing.parse(keyJson);
@@ -254,6 +256,55 @@ describe('the REST door', () => {
       status: 400,
       body: { errors: [{ pointer: '/documents/0/documentId' }] },
     });
+  });
+
+  it('gives an upload to one letter only, and forgets those nobody took', async () => {
+    const upload = async (): Promise<string> => {
+      const documentId = randomUUID();
+      await call('PUT', `/v1/documents/${documentId}`, { body: new Uint8Array(PDF), type: 'application/pdf' });
+      return documentId;
+    };
+    const json = (sent: Record<string, unknown>): Promise<Answer> =>
+      call('POST', '/v1/letters', { body: JSON.stringify(sent), type: 'application/json' });
+    const naming = (documentId: string): Record<string, unknown> =>
+      letter({ documents: [{ title: 'Vedtaket', type: 'application/pdf', documentId }] });
+    const id = await upload();
+    const both = await Promise.all([naming(id), naming(id)].map(json));
+    expect(both.map(({ status }) => status).sort()).toEqual([202, 400]);
+    const late = naming(id);
+    expect(await json(late)).toMatchObject({ status: 400, body: problem('invalid-letter') });
+    expect(await json({ ...late, ...naming(await upload()), reference: late['reference'] })).toMatchObject({
+      status: 202,
+    });
+    const unused = await upload();
+    const ref = async (): Promise<string | undefined> =>
+      (await database.query<{ ref: string }>('SELECT ref FROM integration_point.document WHERE id = $1', [unused]))
+        .rows[0]?.ref;
+    const stored = await ref();
+    await database.query(
+      "UPDATE integration_point.document SET uploaded_at = now() - interval '8 days' WHERE id = $1",
+      [unused],
+    );
+    const store = await FilesystemStore.open({ root: folder, keys: MasterKeys.parse(masterJson) });
+    const query = async (sql: string, values: unknown[]): Promise<unknown[]> => {
+      await database.query('SET search_path TO integration_point');
+      return (await database.query<Record<string, unknown>>(sql, values)).rows;
+    };
+    const uploads = new Uploads({ database: { query } } as never, store);
+    expect(await uploads.dropUnused(10)).toBe(false);
+    expect(await ref()).toBeUndefined();
+    await expect(store.get(stored as string)).rejects.toThrow(DocumentErased);
+    await store.close();
+  });
+
+  it('keeps the documents of the first hand-in', async () => {
+    const sent = letter();
+    const { body } = await handIn(sent);
+    expect(await handIn(sent)).toMatchObject({ status: 202, body });
+    const { letter: kept } = await published(body['letterId']);
+    const store = await FilesystemStore.open({ root: folder, keys: MasterKeys.parse(masterJson) });
+    expect(await store.get(kept.documents[0]?.ref ?? '')).toEqual(PDF);
+    await store.close();
   });
 
   it('refuses wrong tokens, scopes, agencies and suppliers', async () => {

@@ -5,8 +5,11 @@ import { acceptedDraft } from './accepted-draft.js';
 import { findLetters, insertLetters, type LetterRow } from './letter-rows.js';
 import { Sweep } from './sweep.js';
 
-/** `reference-reused`: the reference belongs to a letter with other content, which stays as it is. */
-export type Acceptance = 'accepted' | 'reference-reused';
+/**
+ * `accepted-before`: the same letter had been handed in earlier; what is kept is that hand-in with its documents. `reference-reused`: the
+ * reference belongs to a letter with other content, which stays as it is.
+ */
+export type Acceptance = 'accepted' | 'accepted-before' | 'reference-reused';
 
 interface Waiting {
   readonly letter: SealedLetter;
@@ -70,7 +73,11 @@ export class AcceptLetters {
       await this.runtime.publisher.publish([...unpublished.values()].map(acceptedDraft));
       this.sweep.published([...unpublished.keys()]);
     }
-    return letters.map((letter) => (same(letter) === undefined ? 'reference-reused' : 'accepted'));
+    return letters.map((letter) => {
+      const row = same(letter);
+      if (row === undefined) return 'reference-reused';
+      return row.body.equals(letter.body) ? 'accepted' : 'accepted-before';
+    });
   }
 
   private async write(

@@ -1,9 +1,11 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
+import { Uploads } from '../documents/uploads.js';
 import { acceptedDraft } from './accepted-draft.js';
 import { findUnpublished, markPublished } from './letter-rows.js';
 
 const EVERY_MS = 1_000;
+const CLEAN_EVERY_MS = 600_000;
 const AT_ONCE = 500;
 
 /**
@@ -15,14 +17,21 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   private worker: Worker | undefined;
   private readonly unmarked = new Set<string>();
 
-  constructor(@Inject(RUNTIME) private readonly runtime: Runtime) {}
+  private cleaner: Worker | undefined;
+
+  constructor(
+    @Inject(RUNTIME) private readonly runtime: Runtime,
+    @Inject(Uploads) private readonly uploads: Uploads,
+  ) {}
 
   onApplicationBootstrap(): void {
-    this.worker = startWorker('sweep', EVERY_MS, () => this.turn(), this.runtime.log);
+    const { log } = this.runtime;
+    this.worker = startWorker('sweep', EVERY_MS, () => this.turn(), log);
+    this.cleaner = startWorker('unused uploads', CLEAN_EVERY_MS, () => this.uploads.dropUnused(AT_ONCE), log);
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.worker?.stop();
+    await Promise.all([this.worker?.stop(), this.cleaner?.stop()]);
     await this.mark().catch((error: unknown) => this.runtime.log.warn({ err: error }, 'letters not marked'));
   }
 

@@ -1,7 +1,7 @@
 import { CONSUMED_OFFSET_TABLE } from '@postgang/runtime';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** `letter.body` is the event as it is published, its personal fields sealed. A look-up by reference needs no index: the id follows from it. */
+/** `document.letter_id`: the one letter that has taken the upload. `letter.body` is the event as it is published, its personal fields sealed. A look-up by reference needs no index: the id follows from it. */
 const TABLES = `
   CREATE TABLE agency (
     orgnr text PRIMARY KEY,
@@ -33,8 +33,10 @@ const TABLES = `
     size bigint NOT NULL,
     sha256 bytea NOT NULL,
     uploaded_at timestamptz NOT NULL DEFAULT now(),
+    letter_id uuid,
     PRIMARY KEY (agency, id)
   );
+  CREATE INDEX document_unused ON document (uploaded_at) WHERE letter_id IS NULL;
   ${CONSUMED_OFFSET_TABLE};
 `;
 

@@ -8,6 +8,8 @@ export const DOCUMENT_STORE = Symbol('document-store');
 
 export interface Upload extends StoredDocument {
   readonly mediaType: string;
+  /** The letter that has taken it, if any. */
+  readonly letterId: string | null;
 }
 
 export type Stored = { readonly stored: StoredDocument; readonly mediaType: MediaType | undefined };
@@ -19,7 +21,18 @@ interface DocumentRow {
   readonly media_type: string;
   readonly size: string;
   readonly sha256: Buffer;
+  readonly letter_id: string | null;
 }
+
+/** An upload belongs to one letter, for each letter's documents are erased with it. */
+export interface Claim {
+  readonly agency: string;
+  readonly id: string;
+  readonly letterId: string;
+}
+
+/** Uploads that no letter has taken are kept so long. */
+const UNUSED_DAYS = 7;
 
 /** Documents on their way in: stored encrypted while they stream, and the agency's own ids for those handed in beforehand. */
 @Injectable()
@@ -38,14 +51,18 @@ export class Uploads {
   }
 
   /** Nobody refers to it: its key is destroyed. */
-  async discard(document: StoredDocument): Promise<void> {
+  discard(document: StoredDocument): Promise<void> {
+    return this.erase(document.ref);
+  }
+
+  private async erase(ref: string): Promise<void> {
     await this.store
-      .erase(document.ref)
-      .catch((error: unknown) => this.runtime.log.warn({ err: error }, 'a refused document was not erased'));
+      .erase(ref)
+      .catch((error: unknown) => this.runtime.log.warn({ err: error }, 'a document nobody refers to was not erased'));
   }
 
   /** False when the id already stands for other content. Doing it twice is harmless. */
-  async register(agency: string, id: string, document: Upload): Promise<boolean> {
+  async register(agency: string, id: string, document: Omit<Upload, 'letterId'>): Promise<boolean> {
     const inserted = await this.query<{ id: string }>(
       `INSERT INTO document (agency, id, ref, media_type, size, sha256) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (agency, id) DO NOTHING RETURNING id`,
@@ -61,16 +78,51 @@ export class Uploads {
   async find(wanted: readonly { agency: string; id: string }[]): Promise<ReadonlyMap<string, Upload>> {
     if (wanted.length === 0) return new Map();
     const rows = await this.query<DocumentRow>(
-      `SELECT agency, id, ref, media_type, size, sha256 FROM document
+      `SELECT agency, id, ref, media_type, size, sha256, letter_id FROM document
        WHERE (agency, id) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))`,
       [wanted.map(({ agency }) => agency), wanted.map(({ id }) => id)],
     );
     return new Map(
-      rows.map(({ agency, id, ref, media_type, size, sha256 }) => [
+      rows.map(({ agency, id, ref, media_type, size, sha256, letter_id: letterId }) => [
         `${agency}/${id}`,
-        { ref, mediaType: media_type, size: Number(size), sha256 },
+        { ref, mediaType: media_type, size: Number(size), sha256, letterId },
       ]),
     );
+  }
+
+  /** Before the letters are written. Returns the letters that came too late for one. Doing it twice is harmless. */
+  async claim(claims: readonly Claim[]): Promise<ReadonlySet<string>> {
+    if (claims.length === 0) return new Set();
+    const taken = await this.query<{ agency: string; id: string; letter_id: string }>(
+      `WITH claimed AS (
+         UPDATE document AS d SET letter_id = c.letter_id
+         FROM (SELECT DISTINCT ON (agency, id) agency, id, letter_id
+               FROM unnest($1::text[], $2::uuid[], $3::uuid[]) WITH ORDINALITY AS t(agency, id, letter_id, at)
+               ORDER BY agency, id, at) AS c
+         WHERE d.agency = c.agency AND d.id = c.id AND (d.letter_id IS NULL OR d.letter_id = c.letter_id)
+         RETURNING d.agency, d.id, d.letter_id
+       ) SELECT * FROM claimed`,
+      [claims.map(({ agency }) => agency), claims.map(({ id }) => id), claims.map(({ letterId }) => letterId)],
+    );
+    const mine = new Set(taken.map(({ agency, id, letter_id: letterId }) => `${agency}/${id}/${letterId}`));
+    return new Set(
+      claims.flatMap(({ agency, id, letterId }) => (mine.has(`${agency}/${id}/${letterId}`) ? [] : [letterId])),
+    );
+  }
+
+  /** Forgets what was uploaded and never used. Returns true when there may be more. */
+  async dropUnused(most: number): Promise<boolean> {
+    const dropped = await this.query<{ ref: string }>(
+      `WITH unused AS (
+         DELETE FROM document WHERE (agency, id) IN (
+           SELECT agency, id FROM document
+           WHERE letter_id IS NULL AND uploaded_at < now() - make_interval(days => $2) LIMIT $1 FOR UPDATE SKIP LOCKED)
+         RETURNING ref
+       ) SELECT ref FROM unused`,
+      [most, UNUSED_DAYS],
+    );
+    for (const { ref } of dropped) await this.erase(ref);
+    return dropped.length === most;
   }
 
   private async query<T>(sql: string, parameters: unknown[]): Promise<T[]> {

@@ -39,7 +39,7 @@ export class LettersController {
     try {
       const json = request.isMultipart() ? (await readMultipart(request, this.uploads, taken)).json : request.body;
       const handedIn = await this.check(caller, json, taken);
-      if (!isDryRun) return await this.accept(handedIn);
+      if (!isDryRun) return await this.accept(handedIn, taken);
       const answer = await this.tryOut(handedIn);
       await this.discard(taken);
       void reply.code(200);
@@ -101,9 +101,15 @@ export class LettersController {
     return { sender, supplier, letter, documents, door: 'REST' };
   }
 
-  private async accept(handedIn: HandedIn): Promise<object> {
+  private async accept(handedIn: HandedIn, taken: ReadonlyMap<string, Stored>): Promise<object> {
     const sealed = sealLetter(this.runtime.keys, handedIn, this.runtime.clock.now());
-    if ((await this.acceptance.acceptOne(sealed)) === 'reference-reused') throw new Problem('reference-reused');
+    const { sender, letter } = handedIn;
+    const claims = uploadsNamed(sender, letter).map((upload) => ({ ...upload, letterId: sealed.letterId }));
+    if ((await this.uploads.claim(claims)).size > 0)
+      throw new Problem('invalid-request', 'A document has been used by another letter; upload it again.');
+    const acceptance = await this.acceptance.acceptOne(sealed);
+    if (acceptance === 'reference-reused') throw new Problem('reference-reused');
+    if (acceptance === 'accepted-before') await this.discard(taken);
     return { letterId: sealed.letterId, status: 'ACCEPTED', href: `/v1/letters/${sealed.letterId}` };
   }
 

@@ -16,7 +16,7 @@ import {
 import { AcceptLetters, type Acceptance } from '../acceptance/accept-letters.js';
 import { AgencyDirectory } from '../agencies/agency-directory.js';
 import type { IntegrationPointConfig } from '../config.js';
-import { Uploads, type Upload } from '../documents/uploads.js';
+import { Uploads, type Claim, type Upload } from '../documents/uploads.js';
 import { holdDocuments } from '../letter/hold-documents.js';
 import { checkLetter } from '../letter/letter-schema.js';
 import { sealLetter, type SealedLetter } from '../letter/seal-letter.js';
@@ -44,13 +44,19 @@ export class SubmittedStage {
           .map(({ documentId }) => ({ agency: senderOf(received), id: documentId.toLowerCase() })),
       ),
     );
-    const read = batch.map((received) => this.read(received, uploads));
+    const checked = batch.map((received) => this.read(received, uploads));
+    const late = await this.uploads.claim(
+      checked.flatMap((one, index) => ('letterId' in one ? claimsOf(one, batch[index] as (typeof batch)[number]) : [])),
+    );
+    const read = checked.map((one, index) =>
+      'letterId' in one && late.has(one.letterId) ? usedElsewhere(batch[index] as (typeof batch)[number]) : one,
+    );
     const letters = read.flatMap((one) => ('letterId' in one ? [one] : []));
     const results = await this.acceptance.acceptLetters(letters, (manager) => ConsumedOffsets.save(manager, batch));
     const acceptances = new Map(letters.map((letter, index) => [letter, results[index] as Acceptance]));
     return read.map((one, index) => {
       if (!('letterId' in one)) return one;
-      if (acceptances.get(one) === 'accepted') return publish(); // acceptLetters has published it
+      if (acceptances.get(one) !== 'reference-reused') return publish(); // acceptLetters has published it
       return no(
         batch[index] as Received<'letter.submitted.v1'>,
         'reference-reused',
@@ -93,6 +99,12 @@ export class SubmittedStage {
 
 const senderOf = ({ source }: Received): string => source.parameter ?? '';
 const LONGEST_REFERENCE = 100;
+
+const claimsOf = ({ sender, letterId }: SealedLetter, { event }: Received<'letter.submitted.v1'>): Claim[] =>
+  event.documents.map(({ documentId }) => ({ agency: sender, id: documentId.toLowerCase(), letterId }));
+
+const usedElsewhere = (received: Received<'letter.submitted.v1'>): Outcome =>
+  no(received, 'invalid-letter', 'A document has been used by another letter; upload it again.', '/documents');
 
 function no(received: Received<'letter.submitted.v1'>, reason: string, detail: string, pointer?: string): Outcome {
   const sender = senderOf(received);

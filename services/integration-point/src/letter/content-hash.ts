@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import type { KeyRing } from '@postgang/outside';
 import type { LetterInput } from './letter-schema.js';
 
 const VERSION = 1;
@@ -13,10 +13,16 @@ export interface HeldDocument {
 }
 
 /**
- * What makes two hand-ins the same letter: version byte and SHA-256 over this list of fields, in this order. A field more is a new version.
+ * What makes two hand-ins the same letter: version byte and a keyed hash over this list of fields, in this order; without the key nobody could
+ * tell from it, by trying, whom a letter is for. A field more is a new version.
  * Where the documents lie and which door they came through is not part of it, so a repeat with new uploads is the same letter.
  */
-export function contentHash(sender: string, letter: LetterInput, documents: readonly HeldDocument[]): Buffer {
+export function contentHash(
+  keys: KeyRing,
+  sender: string,
+  letter: LetterInput,
+  documents: readonly HeldDocument[],
+): Buffer {
   const { print, notice } = letter;
   const fields = [
     sender,
@@ -47,5 +53,5 @@ export function contentHash(sender: string, letter: LetterInput, documents: read
     letter.invoiceReference ?? null,
     letter.caseReference ?? null,
   ];
-  return Buffer.concat([Buffer.from([VERSION]), createHash('sha256').update(JSON.stringify(fields)).digest()]);
+  return Buffer.concat([Buffer.from([VERSION]), keys.searchHash(`letter content\n${JSON.stringify(fields)}`)]);
 }

@@ -1,5 +1,6 @@
 import type { Stored, Upload } from '../documents/uploads.js';
 import type { HeldDocument } from './content-hash.js';
+import { letterIdOf } from '@postgang/pipeline';
 import { MAX_LETTER_BYTES, pointerOf, type FieldError, type LetterInput } from './letter-schema.js';
 
 /** Finds each document's content, among the parts of the request and among what was uploaded before, and holds it against its declared type. */
@@ -22,6 +23,8 @@ export function holdDocuments(
     const stored = part?.stored ?? upload;
     if (stored === undefined)
       return wrong(field, file === undefined ? 'was not uploaded before' : 'is not a part of this request');
+    if (upload?.letterId != null && upload.letterId !== letterIdOf(sender, letter.reference))
+      return wrong(field, 'has been used by another letter; upload it again');
     if (used.has(stored.ref)) return wrong(field, 'is used twice');
     used.add(stored.ref);
     if ((part?.mediaType ?? upload?.mediaType) !== type) return wrong('type', 'is not what the content is');

@@ -27,7 +27,7 @@ export function sealLetter(keys: KeyRing, handedIn: HandedIn, acceptedAt: Date):
   const { sender, supplier, letter, documents, door } = handedIn;
   const { print, notice } = letter;
   const letterId = letterIdOf(sender, letter.reference);
-  const hash = contentHash(sender, letter, documents);
+  const hash = contentHash(keys, sender, letter, documents);
   const seal = (field: string, value: string): Buffer => keys.seal('internal', letterId, field, value);
   const body = encode('letter.accepted.v1', {
     letter: {
