@@ -58,6 +58,8 @@ function environment() {
     NX_DAEMON: 'false',
     NX_NO_CLOUD: 'true',
     NX_TUI: 'false',
+    // plugins in processes of their own outlive an Nx that is killed while it reads the project graph
+    NX_ISOLATE_PLUGINS: 'false',
     KAFKAJS_NO_PARTITIONER_WARNING: '1',
   };
 }

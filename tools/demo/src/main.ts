@@ -1,42 +1,44 @@
 import 'reflect-metadata';
-import { startServers, MissingTool } from '@postgang/deploy-local';
+import { startServers, sweepFolders, MissingTool } from '@postgang/deploy-local';
 import { addLocalAgency, launch, settingsFor } from '@postgang/launch';
 import { createLogger, kafkaClient, kafkaProducer } from '@postgang/runtime';
 import { startSandbox } from '@postgang/sandbox';
 import { mkdirSync, rmSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { Agency, type DemoLetter } from './agency.js';
 import { CAST, nationalIdOf, type Part } from './cast.js';
 import { letterPdf } from './letter-pdf.js';
+import { optionsFrom } from './options.js';
 
 /** `npm run demo [-- --letters N --json --keep]`: real letters over both doors to a cast of recipients, expected and actual ends, counts on both sides. */
-const { values: options } = parseArgs({
-  options: {
-    letters: { type: 'string', default: String(CAST.length) },
-    json: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-  },
-});
-const wanted = Number(options.letters);
-if (!Number.isInteger(wanted) || wanted < 1 || wanted > 100_000) {
-  process.stderr.write('--letters takes a whole number from 1 to 100000\n');
-  process.exit(2);
-}
+const options = optionsFrom(process.argv.slice(2));
+const wanted = options.letters;
 
 const AGENCY = '310000027';
 const GIVE_UP_MS = 120_000 + wanted * 50;
+/** An orderly end takes a second or two; what hangs is left to the supervisors, who end it when we are gone. */
+const CLOSE_MS = 5_000;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const closing: (() => Promise<unknown>)[] = [];
 async function close(): Promise<void> {
   for (const step of closing.splice(0).reverse()) await step().catch(() => undefined);
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void close().then(() => process.exit(130)));
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    // Ctrl-C reaches us from the terminal and from npm: however often it comes, it is one end
+    if (interrupted) return;
+    interrupted = true;
+    say('Stopping …');
+    setTimeout(() => process.exit(130), CLOSE_MS);
+    void close().then(() => process.exit(130));
+  });
 
 try {
   process.exitCode = await demo();
 } catch (error) {
   process.exitCode = 1;
+  // what breaks while we stop breaks because we stop
+  if (interrupted) await new Promise(() => undefined);
   say(
     error instanceof MissingTool
       ? error.message
@@ -57,10 +59,12 @@ interface Sent {
 
 async function demo(): Promise<number> {
   const dir = options.keep ? '.postgang/demo' : `.postgang/demo-${process.pid}`;
+  // what killed demos left; a kept one is kept until the next
+  sweepFolders('.postgang', options.keep ? 'demo' : 'demo-');
   mkdirSync(dir, { recursive: true });
-  if (!options.keep) closing.push(() => Promise.resolve(rmSync(dir, { recursive: true, force: true })));
+  closing.push(() => Promise.resolve(options.keep || rmSync(dir, { recursive: true, force: true })));
   say('Starting Kafka, PostgreSQL and Redis …');
-  const servers = await startServers({ dir, log: say });
+  const servers = await startServers({ dir, log: say, keep: options.keep });
   closing.push(() => servers.stop());
   const sandbox = await startSandbox({ dir: `${dir}/sandbox`, receiptDelayMs: 30 });
   closing.push(() => sandbox.stop());
@@ -80,6 +84,7 @@ async function demo(): Promise<number> {
   const counts = (await (await fetch(`${sandbox.url}/admin/counts`)).json()) as {
     messages: { accepted: number; distinctMessageIds: number };
   };
+  if (options.keep) say(`Data and logs are kept in ${dir} until the next demo with --keep.`);
   return report(sent, counts.messages);
 }
 

@@ -7,7 +7,8 @@ import type { Settings } from './settings.js';
 /** Built, also when this module runs from its source: Node itself cannot run decorated classes. */
 const HOST = fileURLToPath(new URL('../dist/host.js', import.meta.url));
 const READY_MS = 60_000;
-const GRACE_MS = 15_000;
+/** Everything is to be gone ten seconds after Ctrl-C; whatever a service is cut off from, it takes up again at its next start. */
+const GRACE_MS = 4_000;
 
 /** One or several services in a process of their own, under a supervisor, always on the same ports. */
 export class ServiceProcess {
