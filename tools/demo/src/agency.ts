@@ -25,6 +25,11 @@ export class Agency {
     private readonly access: LocalAgency,
   ) {}
 
+  /** Base64; empty for an agency without topics of its own. */
+  get ingressKey(): string {
+    return this.access.ingressKey ?? '';
+  }
+
   token(): Promise<string> {
     return this.access.token();
   }
@@ -60,7 +65,7 @@ export class Agency {
     const letterId = letterIdOf(this.access.orgnr, letter.reference);
     const scope = `agency:${this.access.orgnr}`;
     const keys = new KeyRing(new Map());
-    keys.add(scope, INGRESS_KEY_ID, new Map([[INGRESS_KEY_ID, Buffer.from(this.access.ingressKey ?? '', 'base64')]]));
+    keys.add(scope, INGRESS_KEY_ID, new Map([[INGRESS_KEY_ID, Buffer.from(this.ingressKey, 'base64')]]));
     const seal = (field: string, value: string): Buffer => keys.seal(scope, letterId, field, value);
     const event: LetterSubmitted = {
       reference: letter.reference,
