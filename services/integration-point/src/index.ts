@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { Service } from '@postgang/runtime';
 import { subscribableAgencies } from './agencies/ingress-topics.js';
+import { ENTITIES } from './agencies/entities.js';
 import { integrationPointConfig, type IntegrationPointConfig } from './config.js';
 import { Initial1763900000000 } from './db/1-initial.migration.js';
 import { createHttp, listen } from './http/server.js';
@@ -11,10 +12,16 @@ export const service: Service<IntegrationPointConfig> = {
   name: 'integration-point',
   config: integrationPointConfig,
   module: () => ({ module: IntegrationPointModule }),
-  // every statement here is multi-row SQL, so there are no entities; tables are made by the migrations
-  database: { entities: [], migrations: [Initial1763900000000] },
+  // agencies are entities; letters and documents come by the thousand and are multi-row SQL
+  database: { entities: ENTITIES, migrations: [Initial1763900000000] },
   topicParameters: async (runtime) => ({ orgnr: await subscribableAgencies(runtime) }),
   http: { create: createHttp, listen },
 };
-export { addAgency, INGRESS_KEY_ID, type NewAgency } from './agencies/add-agency.js';
+export {
+  AgencyError,
+  AgencyRegister,
+  INGRESS_KEY_ID,
+  type ListedAgency,
+  type NewAgency,
+} from './agencies/agency-register.js';
 export { integrationPointConfig, type IntegrationPointConfig } from './config.js';

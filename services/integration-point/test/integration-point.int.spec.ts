@@ -29,7 +29,7 @@ import { eventually, freshDatabase, testServers, uniquePrefix } from '@postgang/
 import { generateKeyPair } from 'jose';
 import pg from 'pg';
 import { Uploads } from '../src/documents/uploads.js';
-import { addAgency, INGRESS_KEY_ID, service } from '../src/index.js';
+import { AgencyRegister, INGRESS_KEY_ID, service } from '../src/index.js';
 import { RegisterLookup } from './register-lookup.js';
 import { AUDIENCE, ISSUER, TokenIssuer, type TokenWish } from './token-issuer.js';
 
@@ -54,6 +54,7 @@ const keys = KeyRing.parse(keyJson);
 const closing: (() => Promise<unknown>)[] = [];
 let issuer: TokenIssuer;
 let registerLookup: RegisterLookup;
+let agencies: AgencyRegister;
 let running: RunningService;
 let database: pg.Client;
 let publisher: Publisher;
@@ -90,11 +91,13 @@ beforeAll(async () => {
   database = new pg.Client({ connectionString: fresh.url });
   await database.connect();
   closing.push(() => database.end());
+  agencies = await AgencyRegister.open(fresh.url, keys);
+  closing.push(() => agencies.close());
   // after the start: the agency's topic is subscribed to while the service runs
-  const { ingressKey } = await addAgency(database, keys, { orgnr: AGENCY, name: 'Etaten', kafka: true });
+  const { ingressKey } = await agencies.add({ orgnr: AGENCY, name: 'Etaten', kafka: true });
   keys.add(`agency:${AGENCY}`, INGRESS_KEY_ID, new Map([[INGRESS_KEY_ID, Buffer.from(ingressKey ?? '', 'base64')]]));
-  await addAgency(database, keys, { orgnr: OTHER, name: 'Kommunen', kafka: false });
-  await database.query('INSERT INTO integration_point.delegation VALUES ($1, $2)', [AGENCY, SUPPLIER]);
+  await agencies.add({ orgnr: OTHER, name: 'Kommunen', kafka: false });
+  await agencies.delegate(AGENCY, SUPPLIER);
   const producer = kafkaProducer(kafka);
   await producer.connect();
   closing.push(() => producer.disconnect());
@@ -559,7 +562,7 @@ describe('the Kafka door', () => {
   });
 
   it('does not subscribe to an agency whose topics are not there yet', async () => {
-    await addAgency(database, keys, { orgnr: LATE, name: 'Ny etat', kafka: true });
+    await agencies.add({ orgnr: LATE, name: 'Ny etat', kafka: true });
     const reference = randomUUID();
     await submit(submitted(reference, await upload()));
     await published(letterIdOf(AGENCY, reference));

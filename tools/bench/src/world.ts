@@ -1,12 +1,11 @@
 import { freePorts, spawnSupervised, startServers } from '@postgang/deploy-local';
-import { addAgency } from '@postgang/integration-point';
+import { AgencyRegister } from '@postgang/integration-point';
 import { launch, settingsFor, type Launched, type Settings } from '@postgang/launch';
 import { KeyRing } from '@postgang/outside';
 import { DEFAULT_CLIENT_ID, DEFAULT_OPERATOR } from '@postgang/sandbox';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import pg from 'pg';
 import { request } from 'undici';
 
 /** Everything the benchmark needs running, each in a process of its own so that CPU and memory can be told apart. */
@@ -81,13 +80,12 @@ async function startSandboxProcess(dir: string, verify: string) {
 }
 
 async function addAgencies(settings: Settings, sandboxUrl: string, senders: readonly string[]): Promise<void> {
-  const database = new pg.Client({ connectionString: settings['POSTGRES_URL'] as string });
-  await database.connect();
   const keys = KeyRing.parse(readFileSync(settings['KEY_RING_FILE'] as string, 'utf8'));
+  const register = await AgencyRegister.open(settings['POSTGRES_URL'] as string, keys);
   try {
-    for (const orgnr of senders) await addAgency(database, keys, { orgnr, name: `Etat ${orgnr}`, kafka: false });
+    for (const orgnr of senders) await register.add({ orgnr, name: `Etat ${orgnr}`, kafka: false });
   } finally {
-    await database.end();
+    await register.close();
   }
   const answer = await request(`${sandboxUrl}/admin/agencies`, {
     method: 'POST',

@@ -1,9 +1,11 @@
 import { Command } from 'commander';
+import { agencyCommands } from './agency-commands.js';
 import { packageCommands, tell } from './package-commands.js';
 
 /** `postgang`: data on stdout, messages on stderr; exit codes 0 ok, 1 something does not hold, 2 usage. */
 const program = new Command('postgang').description('Postgang at the command line').exitOverride();
 packageCommands(program);
+agencyCommands(program);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,8 +1,7 @@
-import { addAgency } from '@postgang/integration-point';
+import { AgencyRegister } from '@postgang/integration-point';
 import { KeyRing } from '@postgang/outside';
 import { createLogger, createTopics, kafkaClient } from '@postgang/runtime';
 import { readFileSync } from 'node:fs';
-import pg from 'pg';
 import { API_AUDIENCE, type Settings } from './settings.js';
 
 /** Tokens live 120 s; a request on its way must not meet the end. */
@@ -16,10 +15,7 @@ export interface LocalAgency {
   token(): Promise<string>;
 }
 
-/**
- * Makes an organisation an agency here and at the sandbox, with topics of its own when `kafka` is set. Needs the integration point to have
- * been started once: it makes the tables.
- */
+/** Makes an organisation an agency here and at the sandbox, with topics of its own when `kafka` is set. */
 export async function addLocalAgency(
   settings: Settings,
   sandboxUrl: string,
@@ -58,12 +54,11 @@ async function register(
   settings: Settings,
   agency: { orgnr: string; name: string; kafka: boolean },
 ): Promise<string | undefined> {
-  const database = new pg.Client({ connectionString: settings['POSTGRES_URL'] ?? '' });
-  await database.connect();
+  const keys = KeyRing.parse(readFileSync(settings['KEY_RING_FILE'] ?? '', 'utf8'));
+  const agencies = await AgencyRegister.open(settings['POSTGRES_URL'] ?? '', keys);
   try {
-    const keys = KeyRing.parse(readFileSync(settings['KEY_RING_FILE'] ?? '', 'utf8'));
-    return (await addAgency(database, keys, agency)).ingressKey;
+    return (await agencies.add(agency)).ingressKey;
   } finally {
-    await database.end();
+    await agencies.close();
   }
 }

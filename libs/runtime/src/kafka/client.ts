@@ -8,6 +8,7 @@ import {
   type KafkaConfig,
 } from 'kafkajs';
 import type { Logger } from 'pino';
+import type { RuntimeConfig } from '../service/config.js';
 
 export type { Kafka, Producer } from 'kafkajs';
 
@@ -18,6 +19,28 @@ export interface KafkaSettings {
   readonly topicPrefix: string;
   readonly ssl?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   readonly sasl?: { readonly mechanism: 'scram-sha-512'; readonly username: string; readonly password: string };
+}
+
+type KafkaConfigKeys = Pick<
+  RuntimeConfig,
+  'KAFKA_BROKERS' | 'KAFKA_SSL_CA' | 'KAFKA_USERNAME' | 'KAFKA_PASSWORD' | 'TOPIC_PREFIX'
+>;
+
+export function kafkaSettingsOf(config: KafkaConfigKeys): KafkaSettings {
+  return {
+    brokers: config.KAFKA_BROKERS,
+    topicPrefix: config.TOPIC_PREFIX,
+    ...(config.KAFKA_SSL_CA === undefined ? {} : { ssl: { ca: config.KAFKA_SSL_CA } }),
+    ...(config.KAFKA_USERNAME === undefined
+      ? {}
+      : {
+          sasl: {
+            mechanism: 'scram-sha-512' as const,
+            username: config.KAFKA_USERNAME,
+            password: config.KAFKA_PASSWORD ?? '',
+          },
+        }),
+  };
 }
 
 export function kafkaClient(settings: KafkaSettings, clientId: string, log: Logger): Kafka {

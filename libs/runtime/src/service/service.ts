@@ -10,7 +10,14 @@ import type { z } from 'zod';
 import { classifyDatabaseError, openDatabase } from '../database.js';
 import type { FloodLimits } from '../flood-guard.js';
 import { KafkaBatchServer } from '../kafka/batch-server.js';
-import { kafkaClient, kafkaProducer, type Kafka, type KafkaSettings, type Producer } from '../kafka/client.js';
+import {
+  kafkaClient,
+  kafkaProducer,
+  kafkaSettingsOf,
+  type Kafka,
+  type KafkaSettings,
+  type Producer,
+} from '../kafka/client.js';
 import { BatchingSender } from '../kafka/sender.js';
 import { ConsumedOffsets } from '../positions.js';
 import { Publisher } from '../publisher.js';
@@ -115,7 +122,7 @@ async function start<C extends RuntimeConfig>(
   });
   closing.push(() => telemetry.stop());
   const metrics = serviceMetrics(service.name);
-  const kafkaSettings = settingsOf(config);
+  const kafkaSettings = kafkaSettingsOf(config);
   const kafka = kafkaClient(kafkaSettings, service.name, log);
   const producer: Producer = kafkaProducer(kafka);
   await producer.connect();
@@ -229,23 +236,6 @@ function openRedis(url: string, log: Logger): Redis {
   });
   redis.on('error', (error: Error) => log.debug({ err: error }, 'redis'));
   return redis;
-}
-
-function settingsOf(config: RuntimeConfig): KafkaSettings {
-  return {
-    brokers: config.KAFKA_BROKERS,
-    topicPrefix: config.TOPIC_PREFIX,
-    ...(config.KAFKA_SSL_CA === undefined ? {} : { ssl: { ca: config.KAFKA_SSL_CA } }),
-    ...(config.KAFKA_USERNAME === undefined
-      ? {}
-      : {
-          sasl: {
-            mechanism: 'scram-sha-512' as const,
-            username: config.KAFKA_USERNAME,
-            password: config.KAFKA_PASSWORD ?? '',
-          },
-        }),
-  };
 }
 
 function fatalExit(log: Logger): (error: unknown) => void {

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
-import { INGRESS_KEY_ID } from './add-agency.js';
+import { INGRESS_KEY_ID } from './agency-register.js';
 import { followAgencies } from './ingress-topics.js';
 
 interface AgencyRow {

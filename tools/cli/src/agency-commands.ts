@@ -1,0 +1,97 @@
+import { AgencyError, AgencyRegister, type ListedAgency } from '@postgang/integration-point';
+import { KeyRing } from '@postgang/outside';
+import {
+  createLogger,
+  createTopics,
+  kafkaClient,
+  kafkaSettingsOf,
+  parseConfig,
+  runtimeConfig,
+} from '@postgang/runtime';
+import type { Command } from 'commander';
+import { UsageError } from './package-input.js';
+
+/** The same names as the services use, so that their environment serves here too. */
+const config = runtimeConfig
+  .pick({ KAFKA_BROKERS: true, KAFKA_SSL_CA: true, KAFKA_USERNAME: true, KAFKA_PASSWORD: true, TOPIC_PREFIX: true })
+  .extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap(), KEY_RING: runtimeConfig.shape.KEY_RING.unwrap() });
+
+const ENVIRONMENT = `
+Reads POSTGRES_URL, KEY_RING_FILE, KAFKA_BROKERS (and KAFKA_SSL_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD_FILE, TOPIC_PREFIX) as the services do.`;
+
+/** `postgang agency …`: who may hand in letters. Running services see a change within two seconds. */
+export function agencyCommands(program: Command): void {
+  const group = program
+    .command('agency')
+    .description('agencies that may hand in letters')
+    .addHelpText('after', ENVIRONMENT);
+  group
+    .command('add')
+    .description('adds an agency or changes it')
+    .argument('<orgnr>', 'organisation number')
+    .requiredOption('--name <name>', 'its name')
+    .option('--kafka', 'gets topics of its own to hand in on and for its statuses; prints its ingress key, a secret')
+    .option('--replication <n>', 'replicas of its topics', '1')
+    .action(add);
+  group
+    .command('list')
+    .description('all agencies')
+    .option('--json', 'one JSON document')
+    .action((options: { json?: boolean }) =>
+      withRegister(async (register) => show(await register.list(), options.json)),
+    );
+  group
+    .command('delegate')
+    .description('lets a supplier hand in for an agency; narrows what the agency has delegated in Altinn')
+    .argument('<agency>')
+    .argument('<supplier>')
+    .action((agency: string, supplier: string) => withRegister((register) => register.delegate(agency, supplier)));
+  group
+    .command('withdraw')
+    .description('takes a delegation back')
+    .argument('<agency>')
+    .argument('<supplier>')
+    .action((agency: string, supplier: string) =>
+      withRegister(async (register) => {
+        if (!(await register.withdraw(agency, supplier)))
+          throw new AgencyError(`${supplier} had no delegation of ${agency}`);
+      }),
+    );
+}
+
+async function add(orgnr: string, options: { name: string; kafka?: boolean; replication: string }): Promise<void> {
+  const replication = Number(options.replication);
+  if (!Number.isInteger(replication) || replication < 1 || replication > 9)
+    throw new UsageError('--replication takes a whole number from 1 to 9');
+  await withRegister(async (register, settings) => {
+    const { ingressKey } = await register.add({ orgnr, name: options.name, kafka: options.kafka ?? false });
+    if (ingressKey === undefined) return;
+    const kafka = kafkaClient(kafkaSettingsOf(settings), 'postgang', createLogger('postgang', 'error'));
+    const made = await createTopics(kafka, [orgnr], { prefix: settings.TOPIC_PREFIX, replication });
+    process.stderr.write(`${made} topics made. The ingress key of ${orgnr} follows; give it to the agency alone.\n`);
+    process.stdout.write(`${ingressKey}\n`);
+  });
+}
+
+async function withRegister(
+  work: (register: AgencyRegister, settings: ReturnType<typeof settingsOf>) => Promise<void>,
+): Promise<void> {
+  const settings = settingsOf();
+  const register = await AgencyRegister.open(settings.POSTGRES_URL, KeyRing.parse(settings.KEY_RING));
+  try {
+    await work(register, settings);
+  } finally {
+    await register.close();
+  }
+}
+
+const settingsOf = () => parseConfig('postgang agency', config, process.env);
+
+function show(agencies: readonly ListedAgency[], json = false): void {
+  if (json) process.stdout.write(`${JSON.stringify(agencies, undefined, 2)}\n`);
+  else
+    for (const { orgnr, name, kafka, suppliers } of agencies)
+      process.stdout.write(
+        `${orgnr}  ${kafka ? 'REST, Kafka' : 'REST       '}  ${name}${suppliers.length === 0 ? '' : `  (suppliers: ${suppliers.join(', ')})`}\n`,
+      );
+}
