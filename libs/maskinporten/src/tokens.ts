@@ -50,18 +50,30 @@ const ASSERTION_SECONDS = 100;
 /** A token must outlive the call it is used for. */
 const LEAST_LIFE_MS = 30_000;
 
+/** RFC 6749 §5.2: about the client and its assertion, not about whom it acts for. */
+const OUR_OWN_FAULT = new Set(['invalid_client', 'invalid_grant', 'unauthorized_client']);
+
+const keyOf = ({ agency, resource, scopes }: TokenWish): string =>
+  [agency ?? '', resource ?? '', ...[...scopes].sort()].join(' ');
+
 export class MaskinportenTokens {
   private readonly held = new Map<string, Token>();
   private readonly asked = new Map<string, Promise<Token>>();
   private readonly clock: Clock;
+  /** Organisation number in our own certificate (SEID 2: organizationIdentifier, before that serialNumber). */
+  private readonly operator: string | undefined;
+  private readonly x5c: readonly string[];
 
   constructor(private readonly options: MaskinportenOptions) {
     this.clock = options.clock ?? systemClock;
+    const { certificates } = options.signer;
+    this.operator = /(?:NTRNO-|serialNumber=)(\d{9})\b/.exec(certificates[0]?.subject ?? '')?.[1];
+    this.x5c = certificates.map((certificate) => certificate.raw.toString('base64'));
   }
 
   /** Throws {@link SenderNotAuthorised} or DependencyDown('maskinporten'). */
   async tokenFor(wish: TokenWish): Promise<Token> {
-    const key = [wish.agency ?? '', wish.resource ?? '', ...[...wish.scopes].sort()].join(' ');
+    const key = keyOf(wish);
     const held = this.held.get(key);
     if (held !== undefined && this.lives(held)) return held;
     let asking = this.asked.get(key);
@@ -70,6 +82,14 @@ export class MaskinportenTokens {
       this.asked.set(key, asking);
     }
     return asking;
+  }
+
+  /** The token was refused where it was shown. Only that very token is forgotten: somebody else may have fetched a new one meanwhile. */
+  async discard(wish: TokenWish, token: Token): Promise<void> {
+    const key = keyOf(wish);
+    if (this.held.get(key)?.token === token.token) this.held.delete(key);
+    const cached = await this.options.cache?.get(key);
+    if (cached?.token === token.token) await this.options.cache?.remove(key);
   }
 
   private lives(token: Token): boolean {
@@ -102,8 +122,13 @@ export class MaskinportenTokens {
       if (error instanceof HttpUnreachable) throw new DependencyDown('maskinporten', { cause: error });
       throw error;
     }
-    if (answer.status === 400 || answer.status === 401 || answer.status === 403)
-      throw new SenderNotAuthorised(wish.agency, refusalOf(answer));
+    if (answer.status === 400 || answer.status === 401 || answer.status === 403) {
+      const why = refusalOf(answer);
+      // our own certificate or client is no good: no agency's letter is to blame
+      if (answer.status === 401 || OUR_OWN_FAULT.has(why))
+        throw new DependencyDown('maskinporten', { cause: new Error(why) });
+      throw new SenderNotAuthorised(wish.agency, why);
+    }
     const wait = retryAfterMs(answer.headers, this.clock.now());
     if (answer.status !== 200)
       throw new DependencyDown('maskinporten', {
@@ -123,10 +148,7 @@ export class MaskinportenTokens {
 
   private assertion(wish: TokenWish): string {
     const now = Math.floor(this.clock.now().getTime() / 1_000);
-    const header = {
-      alg: 'RS256',
-      x5c: this.options.signer.certificates.map((certificate) => certificate.raw.toString('base64')),
-    };
+    const header = { alg: 'RS256', x5c: this.x5c };
     const claims = {
       aud: this.options.issuer,
       iss: this.options.clientId,
@@ -134,7 +156,8 @@ export class MaskinportenTokens {
       exp: now + ASSERTION_SECONDS,
       jti: randomUUID(),
       scope: wish.scopes.join(' '),
-      ...(wish.agency === undefined ? {} : { consumer_org: wish.agency }),
+      // nobody delegates to themselves: the operator's own letters go with its own token
+      ...(wish.agency === undefined || wish.agency === this.operator ? {} : { consumer_org: wish.agency }),
       ...(wish.resource === undefined ? {} : { resource: wish.resource }),
     };
     const input = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');

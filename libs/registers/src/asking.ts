@@ -1,4 +1,4 @@
-import { SenderNotAuthorised } from '@postgang/maskinporten';
+import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
 import { DependencyDown, HttpUnreachable, retryAfterMs, type HttpClient, type HttpResponse } from '@postgang/outside';
 import type { z } from 'zod';
 
@@ -26,34 +26,38 @@ export function* chunks<T>(list: readonly T[], size: number): Generator<readonly
   for (let from = 0; from < list.length; from += size) yield list.slice(from, from + size);
 }
 
-/** POST with a body, GET without. Anything but a well-formed 200 is DependencyDown, 401 and 403 concern the one sender. */
-export async function postJson<T>(
-  http: HttpClient,
-  name: string,
-  path: string,
-  token: string,
-  body: unknown,
-  schema: z.ZodType<T>,
-  sender: string,
-): Promise<T> {
-  let answer: HttpResponse;
-  try {
-    answer = await http.request({
-      method: body === undefined ? 'GET' : 'POST',
-      path,
-      headers: {
-        authorization: `Bearer ${token}`,
-        accept: 'application/json',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-  } catch (error) {
-    if (error instanceof HttpUnreachable) throw new DependencyDown(name, { cause: error });
-    throw error;
+/** Where and as whom a register is asked. */
+export interface Errand {
+  readonly http: HttpClient;
+  readonly tokens: MaskinportenTokens;
+  /** Names the register in errors. */
+  readonly name: string;
+  /** Whose token: each agency has its own legal basis. */
+  readonly sender: string;
+  readonly scopes: readonly string[];
+  readonly resource?: string;
+}
+
+/** The register says that the question itself is wrong (400). Nobody else's answer is known to be wrong, so until it is narrowed down it counts as down. */
+export class QuestionRefused extends DependencyDown {}
+
+/**
+ * POST with a body, GET without. A token that is no good any more (401) is fetched anew once; after that 401 and 403 concern the one sender.
+ * Anything else but a well-formed 200 is DependencyDown.
+ */
+export async function ask<T>(errand: Errand, path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
+  const { http, tokens, name, sender, scopes, resource } = errand;
+  const wish = { agency: sender, scopes, ...(resource === undefined ? {} : { resource }) };
+  let token = await tokens.tokenFor(wish);
+  let answer = await post(http, name, path, token.token, body);
+  if (answer.status === 401) {
+    await tokens.discard(wish, token);
+    token = await tokens.tokenFor(wish);
+    answer = await post(http, name, path, token.token, body);
   }
   if (answer.status === 401 || answer.status === 403)
     throw new SenderNotAuthorised(sender, `${name} answered ${answer.status}`);
+  if (answer.status === 400) throw new QuestionRefused(name, { cause: new Error('status 400') });
   const wait = retryAfterMs(answer.headers, new Date());
   if (answer.status !== 200)
     throw new DependencyDown(name, {
@@ -68,8 +72,26 @@ export async function postJson<T>(
   }
   const checked = schema.safeParse(json);
   if (checked.success) return checked.data;
-  // paths only: the values are personal
-  throw new DependencyDown(name, {
-    cause: new Error(`an answer that is not understood at ${checked.error.issues[0]?.path.join('/') ?? ''}`),
-  });
+  throw new DependencyDown(name, { cause: new Error(`an answer that is not understood at ${placeOf(checked.error)}`) });
 }
+
+async function post(http: HttpClient, name: string, path: string, token: string, body: unknown): Promise<HttpResponse> {
+  try {
+    return await http.request({
+      method: body === undefined ? 'GET' : 'POST',
+      path,
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch (error) {
+    if (error instanceof HttpUnreachable) throw new DependencyDown(name, { cause: error });
+    throw error;
+  }
+}
+
+/** Paths only: the values are personal. */
+const placeOf = (error: z.ZodError): string => error.issues[0]?.path.join('/') ?? '';

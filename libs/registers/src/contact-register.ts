@@ -1,9 +1,10 @@
 import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
-import { DependencyDown, type HttpClient } from '@postgang/outside';
+import type { HttpClient, TransientError } from '@postgang/outside';
 import type { ContactPoint, RegisterEntry } from '@postgang/rules';
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { bySender, chunks, postJson, type Asked } from './asking.js';
+import { ask, bySender, chunks, type Asked, type Errand } from './asking.js';
+import { askForPersons, readPersons, type Answers } from './persons.js';
 
 const SCOPES = ['krr:global/kontaktinformasjon.read', 'krr:global/digitalpost.read'];
 const MOST_PER_CALL = 1_000;
@@ -15,6 +16,11 @@ const time = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: 'not a time' });
   return z.NEVER;
 });
+
+const certificate = z
+  .string()
+  .max(20_000)
+  .transform((text, context) => certificateBytes(text) ?? (context.addIssue('not a certificate'), z.NEVER));
 
 const person = z.object({
   personidentifikator: z.string(),
@@ -32,12 +38,14 @@ const person = z.object({
     })
     .optional(),
   digital_post: z
-    .object({ postkasseadresse: z.string().min(1).max(200), postkasseleverandoeradresse: z.string() })
+    .object({ postkasseadresse: z.string().min(1).max(200), postkasseleverandoeradresse: z.string().max(40) })
     .optional(),
-  sertifikat: z.string().max(20_000).optional(),
-  spraak: z.string().max(5).optional(),
+  sertifikat: certificate.optional(),
+  spraak: z.string().optional(),
 });
-const answer = z.object({ personer: z.array(person).max(MOST_PER_CALL) });
+type Person = z.infer<typeof person>;
+const answer = z.object({ personer: z.array(z.unknown()).max(MOST_PER_CALL) });
+const printCertificate = z.object({ postkasseleverandoerAdresse: z.string().max(40), x509Sertifikat: certificate });
 
 /**
  * Kontakt- og reservasjonsregisteret, Oppslagstjenesten REST v2. Each agency has its own legal basis, so persons are grouped by the agency whose
@@ -52,18 +60,22 @@ export class ContactRegister {
     private readonly audience?: string,
   ) {}
 
-  /** One answer per question, in order: an entry, or SenderNotAuthorised. Throws DependencyDown('krr') when the register cannot be asked. */
-  async lookup(asked: readonly Asked[]): Promise<(RegisterEntry | SenderNotAuthorised)[]> {
-    const answers = new Array<RegisterEntry | SenderNotAuthorised>(asked.length);
+  /**
+   * One answer per question, in order: an entry, SenderNotAuthorised, or a TransientError when the register has no usable answer for that person
+   * alone. Throws DependencyDown('krr') when the register cannot be asked.
+   */
+  async lookup(asked: readonly Asked[]): Promise<(RegisterEntry | SenderNotAuthorised | TransientError)[]> {
+    const answers = new Array<RegisterEntry | SenderNotAuthorised | TransientError>(asked.length);
     await Promise.all(
       bySender(asked).map(async ([sender, questions]) => {
         try {
           for (const part of chunks(questions, MOST_PER_CALL)) {
-            const found = await this.ask(
-              sender,
-              part.map(({ nationalId }) => nationalId),
-            );
-            for (const { nationalId, index } of part) answers[index] = entryOf(found.get(nationalId));
+            const ids = [...new Set(part.map(({ nationalId }) => nationalId))];
+            const found = await askForPersons('krr', ids, (some) => this.ask(sender, some));
+            for (const { nationalId, index } of part) {
+              const one = found.get(nationalId) as Person | TransientError;
+              answers[index] = one instanceof Error ? one : entryOf(one);
+            }
           }
         } catch (error) {
           if (!(error instanceof SenderNotAuthorised)) throw error;
@@ -84,39 +96,23 @@ export class ContactRegister {
     return fresh.answer;
   }
 
-  private async ask(sender: string, ids: readonly string[]): Promise<Map<string, z.infer<typeof person>>> {
-    const { token } = await this.tokens.tokenFor({
-      agency: sender,
-      scopes: SCOPES,
-      ...(this.audience === undefined ? {} : { resource: this.audience }),
-    });
-    const distinct = [...new Set(ids)];
-    const { personer } = await postJson(
-      this.http,
-      'krr',
-      '/rest/v2/personer',
-      token,
-      { personidentifikatorer: distinct },
-      answer,
-      sender,
-    );
-    const found = new Map(personer.map((one) => [one.personidentifikator, one]));
-    // a person left out of the answer is not "not registered": it is no answer
-    if (distinct.some((id) => !found.has(id)))
-      throw new DependencyDown('krr', { cause: new Error('the answer lacks a person that was asked for') });
-    return found;
+  private async ask(sender: string, ids: readonly string[]): Promise<Answers<Person>> {
+    const { personer } = await ask(this.errand(sender), '/rest/v2/personer', { personidentifikatorer: ids }, answer);
+    return readPersons('krr', ids, personer, (entry) => entry['personidentifikator'], person);
   }
 
   private async askPrintCertificate(agency: string): Promise<{ organisation: string; certificate: Buffer }> {
-    const { token } = await this.tokens.tokenFor({ agency, scopes: SCOPES });
-    const schema = z.object({ postkasseleverandoerAdresse: z.string(), x509Sertifikat: z.string().max(20_000) });
-    const found = await postJson(this.http, 'krr', '/rest/v2/printSertifikat', token, undefined, schema, agency);
-    return { organisation: found.postkasseleverandoerAdresse, certificate: certificateBytes(found.x509Sertifikat) };
+    const found = await ask(this.errand(agency), '/rest/v2/printSertifikat', undefined, printCertificate);
+    return { organisation: found.postkasseleverandoerAdresse, certificate: found.x509Sertifikat };
+  }
+
+  private errand(sender: string): Errand {
+    const resource = this.audience === undefined ? {} : { resource: this.audience };
+    return { http: this.http, tokens: this.tokens, name: 'krr', sender, scopes: SCOPES, ...resource };
   }
 }
 
-function entryOf(found: z.infer<typeof person> | undefined): RegisterEntry {
-  if (found === undefined) throw new DependencyDown('krr', { cause: new Error('no answer for a person') });
+function entryOf(found: Person): RegisterEntry {
   const { kontaktinformasjon: contact, digital_post: mailbox } = found;
   const point = (
     value: string | undefined,
@@ -143,7 +139,7 @@ function entryOf(found: z.infer<typeof person> | undefined): RegisterEntry {
     ...(mailbox === undefined
       ? {}
       : { mailbox: { address: mailbox.postkasseadresse, providerOrganisation: mailbox.postkasseleverandoeradresse } }),
-    ...(found.sertifikat === undefined ? {} : { certificate: certificateBytes(found.sertifikat) }),
+    ...(found.sertifikat === undefined ? {} : { certificate: found.sertifikat }),
     ...(email === undefined ? {} : { email }),
     ...(mobile === undefined ? {} : { mobile }),
     ...(found.spraak === undefined ? {} : { language: found.spraak }),
@@ -152,14 +148,14 @@ function entryOf(found: z.infer<typeof person> | undefined): RegisterEntry {
 
 const parsed = new Map<string, Buffer>();
 
-/** PEM or bare base64. The register has two mailbox certificates for millions of people. */
-function certificateBytes(text: string): Buffer {
+/** PEM or bare base64; undefined when it is no certificate. The register has two mailbox certificates for millions of people. */
+function certificateBytes(text: string): Buffer | undefined {
   let bytes = parsed.get(text);
   if (bytes === undefined) {
     try {
       bytes = new X509Certificate(text.includes('-----BEGIN') ? text : Buffer.from(text, 'base64')).raw;
-    } catch (error) {
-      throw new DependencyDown('krr', { cause: new Error('a certificate that is none', { cause: error }) });
+    } catch {
+      return undefined;
     }
     if (parsed.size > 100) parsed.clear();
     parsed.set(text, bytes);

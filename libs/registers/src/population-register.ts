@@ -1,66 +1,64 @@
 import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
-import { DependencyDown, type HttpClient } from '@postgang/outside';
+import type { HttpClient, TransientError } from '@postgang/outside';
 import type { AddressAnswer, PostalAddress } from '@postgang/rules';
 import { z } from 'zod';
-import { bySender, chunks, postJson, type Asked } from './asking.js';
+import { ask, bySender, chunks, type Asked } from './asking.js';
+import { askForPersons, readPersons, type Answers } from './persons.js';
 
+const NAME = 'folkeregisteret';
 const SCOPE = 'folkeregister:deling/offentligmedhjemmel';
 const PATH = '/folkeregisteret/offentlig-med-hjemmel/api/v1/personer/bulkoppslag';
 const MOST_PER_CALL = 1_000;
 
 const current = { erGjeldende: z.boolean().optional() };
 const lines = z.array(z.string().max(200)).max(10);
-const answer = z.object({
-  oppslag: z
-    .array(
-      z.object({
-        foedselsEllerDNummer: z.string(),
-        folkeregisterperson: z
-          .object({
-            status: z.array(z.object({ ...current, status: z.string() })).default([]),
-            navn: z
-              .array(
-                z.object({
-                  ...current,
-                  fornavn: z.string().max(200),
-                  mellomnavn: z.string().max(200).optional(),
-                  etternavn: z.string().max(200),
-                }),
-              )
-              .default([]),
-            adressebeskyttelse: z.array(z.object({ ...current, graderingsnivaa: z.string() })).default([]),
-            postadresse: z
-              .array(
-                z.object({
-                  ...current,
-                  postadresseIFrittFormat: z
-                    .object({ adresselinje: lines, postnummer: z.string(), poststed: z.string().max(80) })
-                    .optional(),
-                }),
-              )
-              .default([]),
-            postadresseIUtlandet: z
-              .array(
-                z.object({
-                  ...current,
-                  utenlandskAdresseIFrittFormat: z
-                    .object({
-                      adresselinje: lines,
-                      postkode: z.string().max(40).optional(),
-                      byEllerStedsnavn: z.string().max(100).optional(),
-                      landkode: z.string().length(2),
-                    })
-                    .optional(),
-                }),
-              )
-              .default([]),
-          })
-          .optional(),
-      }),
-    )
-    .max(MOST_PER_CALL),
+const found = z.object({
+  foedselsEllerDNummer: z.string(),
+  folkeregisterperson: z
+    .object({
+      status: z.array(z.object({ ...current, status: z.string() })).default([]),
+      navn: z
+        .array(
+          z.object({
+            ...current,
+            fornavn: z.string().max(200),
+            mellomnavn: z.string().max(200).optional(),
+            etternavn: z.string().max(200),
+          }),
+        )
+        .default([]),
+      adressebeskyttelse: z.array(z.object({ ...current, graderingsnivaa: z.string() })).default([]),
+      postadresse: z
+        .array(
+          z.object({
+            ...current,
+            postadresseIFrittFormat: z
+              .object({ adresselinje: lines, postnummer: z.string(), poststed: z.string().max(80) })
+              .optional(),
+          }),
+        )
+        .default([]),
+      postadresseIUtlandet: z
+        .array(
+          z.object({
+            ...current,
+            utenlandskAdresseIFrittFormat: z
+              .object({
+                adresselinje: lines,
+                postkode: z.string().max(40).optional(),
+                byEllerStedsnavn: z.string().max(100).optional(),
+                landkode: z.string().length(2),
+              })
+              .optional(),
+          }),
+        )
+        .default([]),
+    })
+    .optional(),
 });
-type Person = NonNullable<z.infer<typeof answer>['oppslag'][number]['folkeregisterperson']>;
+type Found = z.infer<typeof found>;
+type Person = NonNullable<Found['folkeregisterperson']>;
+const answer = z.object({ oppslag: z.array(z.unknown()).max(MOST_PER_CALL) });
 
 /** Folkeregisteret: name and postal address, asked for only when a letter must go on paper. Fails closed. */
 export class PopulationRegister {
@@ -69,32 +67,21 @@ export class PopulationRegister {
     private readonly tokens: MaskinportenTokens,
   ) {}
 
-  /** One answer per question, in order. Throws DependencyDown('folkeregisteret'). */
-  async addresses(asked: readonly Asked[]): Promise<(AddressAnswer | SenderNotAuthorised)[]> {
-    const answers = new Array<AddressAnswer | SenderNotAuthorised>(asked.length);
+  /**
+   * One answer per question, in order; a TransientError when the register has no usable answer for that person alone. Throws
+   * DependencyDown('folkeregisteret') when the register cannot be asked.
+   */
+  async addresses(asked: readonly Asked[]): Promise<(AddressAnswer | SenderNotAuthorised | TransientError)[]> {
+    const answers = new Array<AddressAnswer | SenderNotAuthorised | TransientError>(asked.length);
     await Promise.all(
       bySender(asked).map(async ([sender, questions]) => {
         try {
           for (const part of chunks(questions, MOST_PER_CALL)) {
             const ids = [...new Set(part.map(({ nationalId }) => nationalId))];
-            const { token } = await this.tokens.tokenFor({ agency: sender, scopes: [SCOPE] });
-            const { oppslag } = await postJson(
-              this.http,
-              'folkeregisteret',
-              PATH,
-              token,
-              { foedselsEllerDNummer: ids },
-              answer,
-              sender,
-            );
-            const found = new Map(oppslag.map((one) => [one.foedselsEllerDNummer, one]));
+            const people = await askForPersons(NAME, ids, (some) => this.ask(sender, some));
             for (const { nationalId, index } of part) {
-              const one = found.get(nationalId);
-              if (one === undefined)
-                throw new DependencyDown('folkeregisteret', {
-                  cause: new Error('the answer lacks a person that was asked for'),
-                });
-              answers[index] = addressAnswer(one.folkeregisterperson);
+              const one = people.get(nationalId) as Found | TransientError;
+              answers[index] = one instanceof Error ? one : addressAnswer(one.folkeregisterperson);
             }
           }
         } catch (error) {
@@ -104,6 +91,12 @@ export class PopulationRegister {
       }),
     );
     return answers;
+  }
+
+  private async ask(sender: string, ids: readonly string[]): Promise<Answers<Found>> {
+    const errand = { http: this.http, tokens: this.tokens, name: NAME, sender, scopes: [SCOPE] };
+    const { oppslag } = await ask(errand, PATH, { foedselsEllerDNummer: ids }, answer);
+    return readPersons(NAME, ids, oppslag, (entry) => entry['foedselsEllerDNummer'], found);
   }
 }
 

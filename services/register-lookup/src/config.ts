@@ -9,6 +9,13 @@ export const registerLookupConfig = runtimeConfig.extend({
   OPERATOR_KEY: z.string().describe("PEM of the operator's private key (OPERATOR_KEY_FILE)"),
   OPERATOR_CHAIN: z.string().describe("PEM of the operator's certificates, leaf first (OPERATOR_CHAIN_FILE)"),
   KRR_URL: z.url().describe('contact and reservation register, without /rest'),
+  REGISTER_TIMEOUT_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(8_000)
+    .describe('a register that has not answered a call after so long counts as away (milliseconds)'),
   POPULATION_REGISTER_URL: z.url().describe('Folkeregisteret, without /folkeregisteret'),
 });
 export type RegisterLookupConfig = z.infer<typeof registerLookupConfig>;

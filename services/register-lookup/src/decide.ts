@@ -1,4 +1,4 @@
-import type { KeyRing } from '@postgang/outside';
+import { DependencyDown, type KeyRing } from '@postgang/outside';
 import { encode, type Letter, type LetterRouted } from '@postgang/pipeline';
 import { findWays, type Registers } from '@postgang/registers';
 import {
@@ -42,10 +42,16 @@ export async function decide(
       const { decision, entry } = way;
       if ('refuse' in decision) return refusal(letter, decision.rule, decision.refuse, now);
       return decision.channel === 'print'
-        ? printRoute(letter, decision.rule, decision.address, registers, keys, now)
+        ? printRoute(letter, decision.rule, decision.address, registers, keys, now).catch(unlessDown)
         : digitalRoute(letter, entry, decision, keys, now);
     }),
   );
+}
+
+/** One agency without access to the print certificate holds up nobody else's letters. */
+function unlessDown(error: unknown): Error {
+  if (error instanceof DependencyDown || !(error instanceof Error)) throw error;
+  return error;
 }
 
 const route = (letter: Letter, rule: string, event: LetterRouted): Route => ({

@@ -17,6 +17,8 @@ import { decide } from './decide.js';
 import { REGISTERS } from './registers.js';
 
 const LEG = 1;
+/** As many as the contact register takes in one call. */
+const MOST_PER_CALL = 1_000;
 /** A delegation that lapsed is mended by a person at the agency; asking every ten seconds helps nobody. */
 const NOT_AUTHORISED_RETRY_MS = 60_000;
 
@@ -28,7 +30,7 @@ export class RegisterLookupStage {
   ) {}
 
   /** A letter decided before keeps its decision, even if the registers would answer differently now. */
-  @Stage('letter.accepted.v1', { everyMs: 200 })
+  @Stage('letter.accepted.v1', { maxBatch: MOST_PER_CALL, everyMs: 200 })
   async handle(batch: readonly Received<'letter.accepted.v1'>[]): Promise<readonly Outcome[]> {
     const database = this.runtime.database;
     const known = await storedRoutes(

@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto';
 import type { RegisterLookupConfig } from './config.js';
 
 export const REGISTERS = Symbol('registers');
+/** A thousand persons, each with a certificate, are about 3 MB. */
+const MOST_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** The registers, asked with each agency's own token. */
 export function openRegisters(runtime: Runtime, config: RegisterLookupConfig): Registers {
@@ -30,7 +32,13 @@ export function openRegisters(runtime: Runtime, config: RegisterLookupConfig): R
         }),
   });
   const register = (name: string, baseUrl: string): HttpClient =>
-    new HttpClient({ name, baseUrl, timeoutMs: 8_000, concurrency: 16, maxResponseBytes: 32 * 1024 * 1024 });
+    new HttpClient({
+      name,
+      baseUrl,
+      timeoutMs: config.REGISTER_TIMEOUT_MS,
+      concurrency: 16,
+      maxResponseBytes: MOST_ANSWER_BYTES,
+    });
   return {
     contacts: new ContactRegister(register('krr', config.KRR_URL), tokens),
     population: new PopulationRegister(register('folkeregisteret', config.POPULATION_REGISTER_URL), tokens),

@@ -1,0 +1,172 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Letter } from '@postgang/pipeline';
+import { personFor } from '@postgang/sandbox';
+import { eventually } from '@postgang/testing';
+import type { RegisterGate } from './register-gate.js';
+import {
+  AGENCIES,
+  AGENCY,
+  ended,
+  gate,
+  letters,
+  metric,
+  person,
+  prefix,
+  resetRig,
+  routeOf,
+  sandbox,
+  SEED,
+  send,
+  setAside,
+  startRig,
+  stopRig,
+} from './rig.js';
+
+/** Never delegated anything to the operator. */
+const STRANGER = '310000302';
+const MOST_ANSWER_BYTES = 33 * 1024 * 1024;
+
+beforeAll(startRig, 60_000);
+afterAll(stopRig, 30_000);
+beforeEach(resetRig);
+
+describe('an answer that is none', () => {
+  const waits = async (wrong: RegisterGate['instead'], vain = 2): Promise<void> => {
+    let count = 0;
+    gate.instead = (call) => {
+      count++;
+      return wrong(call);
+    };
+    const letter = letters.letter(AGENCY, person('digipost'), 'ENKELTVEDTAK');
+    await send([letter]);
+    await eventually('vain calls', () => (count >= vain ? true : undefined));
+    expect(ended(letter)).toBe(false);
+    gate.reset();
+    expect((await routeOf(letter)).event.provider).toBe('digipost');
+    expect(setAside).toEqual([]);
+  };
+  const answering = (status: number, body: unknown) => (): { status: number; body: string } => ({
+    status,
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+
+  it.each<[string, RegisterGate['instead']]>([
+    ['rubbish', answering(200, '<html>Vedlikehold</html>')],
+    ['JSON of another shape', answering(200, { persons: [] })],
+    ['an empty list', answering(200, { personer: [] })],
+    ['a server error', answering(500, 'java.lang.NullPointerException')],
+    ['a redirect to a log-in page', answering(302, '')],
+    ['more bytes than anybody needs', answering(200, ' '.repeat(MOST_ANSWER_BYTES))],
+    ['nothing at all', () => 'silent'],
+    ['a cut connection', () => 'cut'],
+  ])('%s: the letter waits, no attempt is burnt', (_name, wrong) => waits(wrong), 30_000);
+
+  /** One letter each, in one and the same call of the register: calls without all of them are cut. */
+  async function together(ids: readonly string[]): Promise<Letter[]> {
+    const list = ids.map((id) => letters.letter(AGENCY, id, 'ENKELTVEDTAK'));
+    const { instead } = gate;
+    let met = false;
+    gate.instead = (call) => {
+      met ||= ids.every((id) => call.ids.includes(id));
+      return met ? instead(call) : 'cut';
+    };
+    await send(list);
+    await eventually('a common call', () => (met ? true : undefined));
+    return list;
+  }
+  const asideOf = (letter: Letter): Promise<{ topic: string; failure: string | undefined }> =>
+    eventually('the retry', () => setAside.find(({ letterId }) => letterId === letter.letterId));
+
+  const MUTED = person('eboks');
+  it.each<[string, (answer: Record<string, unknown>) => Record<string, unknown>[], string]>([
+    ['left out', () => [], 'missing'],
+    ['told twice, in two ways', (one) => [one, { ...one, reservasjon: 'JA' }], 'not understood'],
+    ['told with a status nobody knows', (one) => [{ ...one, status: 'UTGÅTT' }], 'not understood at status'],
+    ['told with a certificate that is none', (one) => [{ ...one, sertifikat: 'MIIB' }], 'not understood at sertifikat'],
+    ['told without reservation', ({ reservasjon: _left, ...one }) => [one], 'not understood at reservasjon'],
+  ])('about one person (%s): that letter is tried later, the others go', async (_name, alter, failure) => {
+    gate.alter = ({ personer }) => ({
+      personer: personer.flatMap((one) => (one['personidentifikator'] === MUTED ? alter(one) : [one])),
+    });
+    const [well, muted] = (await together([person('digipost'), MUTED])) as [Letter, Letter];
+    await routeOf(well);
+    const aside = await asideOf(muted);
+    expect(aside.topic).toBe(`${prefix}register-lookup.retry.10s`);
+    expect(aside.failure).toContain(failure);
+    expect(aside.failure).not.toContain(MUTED);
+    expect(ended(muted)).toBe(false);
+  });
+
+  it('about one person whom the register refuses to be asked about: that letter is tried later, the others go', async () => {
+    gate.instead = ({ ids }) => (ids.includes(MUTED) ? { status: 400, body: '{}' } : undefined);
+    const others = Array.from({ length: 30 }, (_, index) => personFor(SEED, 9_000 + index).nationalId);
+    const list = await together([...others.slice(0, 11), MUTED, ...others.slice(11)]);
+    const muted = list[11] as Letter;
+    await Promise.all(
+      list
+        .filter((letter) => letter !== muted)
+        .map((letter) => eventually('an end', () => (ended(letter) ? true : undefined))),
+    );
+    expect((await asideOf(muted)).failure).toContain('will not be asked about this person');
+    expect(ended(muted)).toBe(false);
+    expect(gate.lookups.filter(({ ids }) => ids.length === 1 && ids[0] === MUTED)).toHaveLength(1);
+  });
+
+  it('a refusal of every question: the letters wait, no attempt is burnt', () => waits(answering(400, '{}'), 3));
+
+  it('a refused token is fetched anew before the agency is blamed', async () => {
+    let refusals = 0;
+    gate.instead = () => (refusals++ === 0 ? { status: 401, body: '{}' } : undefined);
+    const letter = letters.letter(AGENCY, person('digipost'), 'ENKELTVEDTAK');
+    const before = sandbox.counts.tokens.issued;
+    await send([letter]);
+    await routeOf(letter);
+    expect(sandbox.counts.tokens.issued).toBe(before + 1);
+    expect(setAside).toEqual([]);
+  });
+
+  it.each([401, 403])('%i for one agency: its letters are tried later, those of others go', async (status) => {
+    gate.instead = ({ sender }) => (sender === AGENCIES[1] ? { status, body: '{}' } : undefined);
+    const blocked = letters.letter(AGENCIES[1], person('digipost'), 'ENKELTVEDTAK');
+    const free = letters.letter(AGENCY, person('digipost'), 'ENKELTVEDTAK');
+    await send([blocked, free]);
+    await routeOf(free);
+    expect((await asideOf(blocked)).topic).toBe(`${prefix}register-lookup.retry.1m`);
+    expect(ended(blocked)).toBe(false);
+  });
+
+  it('an agency that never delegated: its letters are tried later, those of others go', async () => {
+    const blocked = letters.letter(STRANGER, person('digipost'), 'ENKELTVEDTAK');
+    const free = letters.letter(AGENCY, person('digipost'), 'ENKELTVEDTAK');
+    await send([blocked, free]);
+    await routeOf(free);
+    const aside = await asideOf(blocked);
+    expect(aside.topic).toBe(`${prefix}register-lookup.retry.1m`);
+    expect(ended(blocked)).toBe(false);
+  });
+
+  it('the population register away: nothing is refused for want of an address', async () => {
+    let vain = 0;
+    gate.instead = ({ path }) => (path.includes('folkeregisteret') ? (vain++, 'cut') : undefined);
+    const letter = letters.letter(AGENCY, person('no-mailbox'), 'ENKELTVEDTAK');
+    await send([letter]);
+    await eventually('vain calls', () => (vain >= 2 ? true : undefined));
+    expect(ended(letter)).toBe(false);
+    gate.reset();
+    expect((await routeOf(letter)).event.channel).toBe('PRINT');
+    expect(setAside).toEqual([]);
+  });
+
+  it('Maskinporten that rejects our own certificate: no agency is blamed, no attempt is burnt', async () => {
+    sandbox.fault({ system: 'maskinporten', mode: 'status', status: 401 });
+    const letter = letters.letter(AGENCIES[2], person('digipost'), 'ENKELTVEDTAK');
+    await send([letter]);
+    await eventually('the outage', async () =>
+      (await metric('dependency_down', 'maskinporten')) === 1 ? true : undefined,
+    );
+    sandbox.fault({ system: 'maskinporten', mode: 'none' });
+    await routeOf(letter);
+    expect(setAside).toEqual([]);
+  });
+});
