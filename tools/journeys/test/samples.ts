@@ -41,8 +41,10 @@ export class Workbench {
   }
 
   async typeCheck(): Promise<void> {
-    await run('node_modules/.bin/tsc', ['-p', join(this.dir, 'tsconfig.json')]).catch((error: { stdout?: string }) => {
-      throw new Error(error.stdout ?? String(error));
+    // its findings are on standard output
+    const tsc = run('node_modules/.bin/tsc', ['-p', join(this.dir, 'tsconfig.json')]);
+    await tsc.catch((error: Error & { stdout?: string }) => {
+      throw new Error(error.stdout, { cause: error });
     });
   }
 
