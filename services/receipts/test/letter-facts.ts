@@ -30,6 +30,7 @@ export class LetterFacts {
     return {
       letterId: this.letterId,
       sender: this.sender,
+      senderName: null,
       supplier: null,
       reference: this.reference,
       kind: 'INFORMATION',

@@ -21,6 +21,7 @@ export class AcceptedLetters {
     return {
       letterId,
       sender,
+      senderName: null,
       supplier: null,
       reference,
       kind,

@@ -74,6 +74,8 @@ export interface Letter {
   letterId: string;
   /** Organisation number of the agency the letter is from. */
   sender: string;
+  /** The agency's name as it was registered with us when the letter was accepted; absent in older letters. */
+  senderName: string | null;
   /** Organisation number of who handed it in for the agency. */
   supplier: string | null;
   /** The agency's own reference; unique per agency. */
@@ -217,6 +219,8 @@ export interface LetterNotify {
   leg: number;
   /** The agency. */
   sender: string;
+  /** The agency's name, for the text; absent when the letter does not carry it. */
+  senderName: string | null;
   /** The agency's own reference. */
   reference: string;
   /** National identity number, scope "internal", field "recipient". */

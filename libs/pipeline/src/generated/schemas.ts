@@ -29,6 +29,15 @@ export const SCHEMAS = {
         "doc": "Organisation number of the agency the letter is from."
        },
        {
+        "name": "senderName",
+        "type": [
+         "null",
+         "string"
+        ],
+        "default": null,
+        "doc": "The agency's name as it was registered with us when the letter was accepted; absent in older letters."
+       },
+       {
         "name": "supplier",
         "type": [
          "null",
@@ -822,6 +831,15 @@ export const SCHEMAS = {
      "doc": "The agency."
     },
     {
+     "name": "senderName",
+     "type": [
+      "null",
+      "string"
+     ],
+     "default": null,
+     "doc": "The agency's name, for the text; absent when the letter does not carry it."
+    },
+    {
      "name": "reference",
      "type": "string",
      "doc": "The agency's own reference."
@@ -961,6 +979,15 @@ export const SCHEMAS = {
         "name": "sender",
         "type": "string",
         "doc": "Organisation number of the agency the letter is from."
+       },
+       {
+        "name": "senderName",
+        "type": [
+         "null",
+         "string"
+        ],
+        "default": null,
+        "doc": "The agency's name as it was registered with us when the letter was accepted; absent in older letters."
        },
        {
         "name": "supplier",

@@ -16,6 +16,8 @@ export interface SealedLetter {
 
 export interface HandedIn {
   readonly sender: string;
+  /** As the agency is registered with us. */
+  readonly senderName?: string | undefined;
   readonly supplier: string | undefined;
   readonly letter: LetterInput;
   readonly documents: readonly HeldDocument[];
@@ -33,6 +35,7 @@ export function sealLetter(keys: KeyRing, handedIn: HandedIn, acceptedAt: Date):
     letter: {
       letterId,
       sender,
+      senderName: handedIn.senderName ?? null,
       supplier: supplier ?? null,
       reference: letter.reference,
       kind: WIRE_KIND[letter.kind],

@@ -178,11 +178,12 @@ function serviceMessageOf(letter: Letter): Buffer | null {
   if (kind === undefined || notice === null || !notice.serviceMessage) return null;
   const mailboxNotifies = notice.emailText !== null || notice.smsText !== null;
   if (!serviceMessageAllowed(kind, mailboxNotifies)) return null;
-  const { letterId, sender, reference, recipient, language, acceptedAt } = letter;
+  const { letterId, sender, senderName, reference, recipient, language, acceptedAt } = letter;
   return encode('letter.notify.v1', {
     letterId,
     leg: 1,
     sender,
+    senderName,
     reference,
     recipient,
     language,
