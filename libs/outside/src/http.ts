@@ -1,4 +1,5 @@
 import { Agent, request, type Dispatcher } from 'undici';
+import { currentTrace, newTrace } from './trace.js';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -8,7 +9,6 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
   readonly timeoutMs?: number;
-  readonly traceparent?: string;
 }
 
 export interface HttpResponse {
@@ -80,7 +80,8 @@ export class HttpClient {
       answer = await request(this.baseUrl + call.path + queryString(call.query), {
         dispatcher: this.agent,
         method: call.method,
-        headers: { ...call.headers, ...(call.traceparent === undefined ? {} : { traceparent: call.traceparent }) },
+        // a call for many letters at once belongs to none of their traces, and gets one of its own
+        headers: { ...call.headers, traceparent: currentTrace() ?? newTrace() },
         body: call.body ?? null,
         signal,
         headersTimeout: timeoutMs,

@@ -40,7 +40,7 @@ export function header(headers: Headers | undefined, name: string): string | und
   return first === undefined ? undefined : first.toString();
 }
 
-const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** W3C Trace Context; anything malformed is ignored rather than passed on. */
 export function traceparentOf(headers: Headers | undefined): string | undefined {

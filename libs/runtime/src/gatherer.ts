@@ -1,4 +1,4 @@
-import { DependencyDown } from '@postgang/outside';
+import { DependencyDown, withTrace } from '@postgang/outside';
 import type { ServiceName } from '@postgang/pipeline';
 import { FloodGuard, type FloodLimits } from './flood-guard.js';
 import type { BatchingSender, OutgoingMessage } from './kafka/sender.js';
@@ -129,7 +129,8 @@ export class Gatherer {
 
   private async outcomes(wave: readonly Arrived[]): Promise<readonly Outcome[]> {
     try {
-      const outcomes = await this.stage.handler(wave.map((entry) => entry.received));
+      const batch = wave.map((entry) => entry.received);
+      const outcomes = await withTrace(traceOf(batch), () => this.stage.handler(batch));
       if (outcomes.length === wave.length) return this.checked(outcomes);
       throw new Error(`${this.stage.stage}: ${outcomes.length} outcomes for ${wave.length} records`);
     } catch (error) {
@@ -189,6 +190,12 @@ export class Gatherer {
     });
     this.stage.report({ stage: this.stage.stage, records: wave.length, durationMs, outcomes: counts });
   }
+}
+
+/** Of a batch of several letters each has its own, so the batch has none. */
+function traceOf(batch: readonly Received[]): string | undefined {
+  const [first] = batch;
+  return batch.every(({ traceparent }) => traceparent === first?.traceparent) ? first?.traceparent : undefined;
 }
 
 /** Splits so that no part holds two records of one letter; order within the letter stays. */

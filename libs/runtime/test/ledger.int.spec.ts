@@ -38,7 +38,15 @@ beforeEach(async () => {
 async function queue(count: number, lane = '310000027'): Promise<string[]> {
   const ids = Array.from({ length: count }, () => randomUUID());
   await ledger.queue(
-    ids.map((id) => ({ id, letterId: randomUUID(), leg: 1, provider: PROVIDER, lane, payload: Buffer.from('p') })),
+    ids.map((id) => ({
+      id,
+      letterId: randomUUID(),
+      leg: 1,
+      provider: PROVIDER,
+      lane,
+      payload: Buffer.from('p'),
+      traceparent: undefined,
+    })),
     [],
   );
   return ids;
@@ -81,7 +89,17 @@ describe('the effect ledger', () => {
     const [effect] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
     await ledger.record([ended(effect, 'HANDED_OVER')]);
     await ledger.queue(
-      [{ id, letterId: randomUUID(), leg: 1, provider: PROVIDER, lane: 'x', payload: Buffer.from('other') }],
+      [
+        {
+          id,
+          letterId: randomUUID(),
+          leg: 1,
+          provider: PROVIDER,
+          lane: 'x',
+          payload: Buffer.from('other'),
+          traceparent: undefined,
+        },
+      ],
       [],
     );
     expect(await stateOf(id)).toMatchObject({ state: 'HANDED_OVER', attempts: 1 });

@@ -43,7 +43,7 @@ const RECIPIENT = '13868190005';
 const PDF = Buffer.from('%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n');
 
 const prefix = uniquePrefix();
-const accepted: { id: string; letter: LetterAccepted['letter'] }[] = [];
+const accepted: { id: string; traceparent: string; letter: LetterAccepted['letter'] }[] = [];
 const statuses: { topic: string; event: LetterStatusChanged }[] = [];
 const keyJson = JSON.stringify({
   internal: { active: 'k', keys: { k: randomBytes(32).toString('base64') } },
@@ -114,6 +114,7 @@ beforeAll(async () => {
       if (topic.endsWith('letter.accepted.v1'))
         accepted.push({
           id: String(message.headers?.['ce_id']),
+          traceparent: String(message.headers?.['traceparent']),
           letter: decode('letter.accepted.v1', message.value).letter,
         });
       else statuses.push({ topic, event: decode('letter.status.v1', message.value) });
@@ -174,7 +175,7 @@ function form(json: unknown, files: Record<string, Buffer> = { main: PDF }): For
 const handIn = (json: unknown, token?: TokenWish, files?: Record<string, Buffer>): Promise<Answer> =>
   call('POST', '/v1/letters', { body: form(json, files), ...(token === undefined ? {} : { token }) });
 
-const published = (letterId: unknown): Promise<{ id: string; letter: LetterAccepted['letter'] }> =>
+const published = (letterId: unknown): Promise<(typeof accepted)[number]> =>
   eventually('letter.accepted.v1', () => accepted.find((one) => one.letter.letterId === letterId));
 /** The row says that its event is out. */
 const marked = (letterId: unknown): Promise<unknown> =>
@@ -298,6 +299,21 @@ describe('the REST door', () => {
     expect(await ref()).toBeUndefined();
     await expect(store.get(stored as string)).rejects.toThrow(DocumentErased);
     await store.close();
+  });
+
+  it('carries the trace of the request on, and begins one where there is none', async () => {
+    const trace = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const send = async (headers: Record<string, string>): Promise<string> => {
+      const answer = await fetch(`${running.url}/v1/letters`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${await issuer.issue({ consumer: AGENCY })}`, ...headers },
+        body: form(letter()),
+      });
+      return ((await answer.json()) as { letterId: string }).letterId;
+    };
+    expect((await published(await send({ traceparent: trace }))).traceparent).toBe(trace);
+    const own = (await published(await send({ traceparent: 'not a trace' }))).traceparent;
+    expect(own).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   });
 
   it('keeps the documents of the first hand-in', async () => {

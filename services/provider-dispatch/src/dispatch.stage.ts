@@ -86,13 +86,14 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
   @Stage('letter.dispatch.<provider>.v1', { everyMs: 200 })
   async handle(batch: readonly Received<'letter.dispatch.v1'>[]): Promise<readonly Outcome[]> {
     await this.ledger.queue(
-      batch.map(({ event }) => ({
+      batch.map(({ event, traceparent }) => ({
         id: event.messageId,
         letterId: event.letterId,
         leg: event.leg,
         provider: event.provider,
         lane: event.sender,
         payload: encode('letter.dispatch.v1', event),
+        traceparent,
       })),
       batch,
     );

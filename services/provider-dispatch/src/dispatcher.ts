@@ -1,5 +1,5 @@
 import type { DocumentStore } from '@postgang/document-store';
-import { DependencyDown, PermanentError } from '@postgang/outside';
+import { DependencyDown, PermanentError, withTrace } from '@postgang/outside';
 import { decode } from '@postgang/pipeline';
 import type { Provider, SendResult, SettleResult } from '@postgang/providers';
 import {
@@ -76,7 +76,7 @@ export class Dispatcher {
     const effects = await this.parts.ledger.claim(lane.provider, room, LEASE_MS);
     for (const effect of effects) {
       lane.inFlight += 1;
-      const call = this.carry(effect, lane).finally(() => {
+      const call = withTrace(effect.traceparent, () => this.carry(effect, lane)).finally(() => {
         lane.inFlight -= 1;
         this.calls.delete(call);
         if (effects.length === room && lane.mostlyFree) this.lanes.get(lane.provider)?.worker.wake();
@@ -145,7 +145,7 @@ export class Dispatcher {
 
   private ask(effect: Effect): Promise<SettleResult> {
     const { messageId, sender } = decode('letter.dispatch.v1', effect.payload);
-    return this.parts.provider.settle(messageId, sender);
+    return withTrace(effect.traceparent, () => this.parts.provider.settle(messageId, sender));
   }
 }
 

@@ -10,6 +10,7 @@ const effect = (attempts: number, reason: string | null = null): Effect => ({
   provider: 'digipost',
   lane: '310000027',
   payload: Buffer.alloc(0),
+  traceparent: undefined,
   state: 'INTENDED',
   attempts,
   settled: false,

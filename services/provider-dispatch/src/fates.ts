@@ -76,7 +76,7 @@ export function afterSettle(effect: Effect, result: SettleResult): EffectOutcome
 /** The row alone decides what is said, so that saying it again says the same. */
 export function draftOf(effect: Effect): Draft {
   const event = decode('letter.dispatch.v1', effect.payload);
-  const options = { id: uuidv5(effect.id, effect.state) };
+  const options = { id: uuidv5(effect.id, effect.state), ...traceOf(effect) };
   const { letterId, leg, provider } = effect;
   if (effect.state !== 'HANDED_OVER') return draft('letter.refused.v1', letterId, refusalOf(effect, event), options);
   return draft(
@@ -102,9 +102,12 @@ export function abandonedBy(effect: Effect): Abandoned | undefined {
   const original = storedDraft('letter.dispatch.<provider>.v1', effect.letterId, effect.payload, {
     parameter: effect.provider,
     id: effect.id,
+    ...traceOf(effect),
   });
   return { draft: original, attempts: effect.attempts, reason: effect.reason ?? 'unknown' };
 }
+
+const traceOf = ({ traceparent }: Effect) => (traceparent === undefined ? {} : { traceparent });
 
 const endedAt = (effect: Effect): number => effect.doneAt?.getTime() ?? 0;
 

@@ -34,11 +34,10 @@ export class ReceiptPoller {
   private async pull(): Promise<boolean> {
     const receipts = await this.source.fetchReceipts(1, PAGE);
     if (receipts.length === 0) return false;
-    await this.runtime.publisher.publish(receipts.map((receipt) => this.draftOf(receipt)));
-    await this.ledger.markAnswered(
-      receipts.flatMap(({ conversationId }) =>
-        conversationId !== undefined && isUuid(conversationId) ? [messageIdOfConversation(conversationId)] : [],
-      ),
+    const messageIds = receipts.map(messageIdOf);
+    const traces = await this.ledger.markAnswered(messageIds.filter((id) => id !== undefined));
+    await this.runtime.publisher.publish(
+      receipts.map((receipt, index) => this.draftOf(receipt, traces.get(messageIds[index] ?? ''))),
     );
     const ids = receipts.flatMap(({ id }) => (id === undefined ? [] : [id]));
     await Promise.all(
@@ -49,7 +48,7 @@ export class ReceiptPoller {
     return receipts.length === PAGE;
   }
 
-  private draftOf({ raw, conversationId, signerOrganisation }: FetchedReceipt): Draft {
+  private draftOf({ raw, conversationId, signerOrganisation }: FetchedReceipt, traceparent: string | undefined): Draft {
     const provider = (signerOrganisation === undefined ? undefined : TOPIC_OF[signerOrganisation]) ?? UNKNOWN_SIGNER;
     const id = uuidv5(NAMESPACE, createHash('sha256').update(raw).digest('hex'));
     const event = {
@@ -59,6 +58,14 @@ export class ReceiptPoller {
       report: null,
       receivedAt: this.runtime.clock.now().getTime(),
     };
-    return draft('receipt.received.<provider>.v1', conversationId ?? id, event, { parameter: provider, id });
+    return draft('receipt.received.<provider>.v1', conversationId ?? id, event, {
+      parameter: provider,
+      id,
+      ...(traceparent === undefined ? {} : { traceparent }),
+    });
   }
 }
+
+/** Our own message that the receipt claims to be about. */
+const messageIdOf = ({ conversationId }: FetchedReceipt): string | undefined =>
+  conversationId !== undefined && isUuid(conversationId) ? messageIdOfConversation(conversationId) : undefined;

@@ -35,6 +35,7 @@ const OTHER_AGENCY = '310000108';
 
 interface Seen<T> {
   readonly id: string | undefined;
+  readonly traceparent: string | undefined;
   readonly event: T;
 }
 
@@ -77,11 +78,13 @@ beforeAll(async () => {
   await consumer.subscribe({ topics: topics.map((topic) => prefix + topic), fromBeginning: true });
   await consumer.run({
     eachMessage: ({ topic, message: { key, value, headers = {} } }) => {
-      const id = header(headers, 'ce_id');
-      if (topic.endsWith('letter.dispatched.v1')) dispatched.push({ id, event: decode('letter.dispatched.v1', value) });
-      else if (topic.endsWith('letter.refused.v1')) refused.push({ id, event: decode('letter.refused.v1', value) });
+      const seen = { id: header(headers, 'ce_id'), traceparent: header(headers, 'traceparent') };
+      if (topic.endsWith('letter.dispatched.v1'))
+        dispatched.push({ ...seen, event: decode('letter.dispatched.v1', value) });
+      else if (topic.endsWith('letter.refused.v1'))
+        refused.push({ ...seen, event: decode('letter.refused.v1', value) });
       else if (topic.endsWith('.dlq')) deadLetters.push({ key: String(key), headers });
-      else receipts.push({ id, event: decode('receipt.received.v1', value) });
+      else receipts.push({ ...seen, event: decode('receipt.received.v1', value) });
       return Promise.resolve();
     },
   });
@@ -133,10 +136,15 @@ async function accepted(): Promise<{ accepted: number; distinctMessageIds: numbe
   ).messages;
 }
 
+const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const send = (...events: LetterDispatch[]): Promise<void> =>
   publisher.publish(
     events.map((event) =>
-      draft('letter.dispatch.<provider>.v1', event.letterId, event, { parameter: event.provider, id: randomUUID() }),
+      draft('letter.dispatch.<provider>.v1', event.letterId, event, {
+        parameter: event.provider,
+        id: randomUUID(),
+        traceparent: TRACE,
+      }),
     ),
   );
 const handedOver = (event: LetterDispatch): Promise<Seen<LetterDispatched>> =>
@@ -276,6 +284,8 @@ describe('receipts', () => {
       return counts.receipts.waiting === 0 ? true : undefined;
     });
     expect(new Set(mine().map(({ id }) => id)).size).toBe(1);
+    expect(mine()[0]?.traceparent).toBe(TRACE);
+    expect((await handedOver(event)).traceparent).toBe(TRACE);
     await eventually('the note that somebody answered', async () => {
       const { rowCount } = await database.query('SELECT 1 FROM effect WHERE id = $1 AND answered_at IS NOT NULL', [
         event.messageId,

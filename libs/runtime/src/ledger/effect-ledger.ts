@@ -22,6 +22,7 @@ export const EFFECT_TABLE = `
     provider text NOT NULL,
     lane text NOT NULL,
     payload bytea NOT NULL,
+    traceparent text,
     state text NOT NULL DEFAULT 'QUEUED',
     attempts int NOT NULL DEFAULT 0,
     settled boolean NOT NULL DEFAULT false,
@@ -52,6 +53,7 @@ export interface NewEffect {
   /** Whose post waits when it is blocked: the sender. */
   readonly lane: string;
   readonly payload: Buffer;
+  readonly traceparent: string | undefined;
 }
 
 export interface Effect extends NewEffect {
@@ -82,6 +84,7 @@ interface Row {
   provider: string;
   lane: string;
   payload: Buffer;
+  traceparent: string | null;
   state: EffectState;
   attempts: number;
   settled: boolean;
@@ -90,8 +93,14 @@ interface Row {
   done_at: Date | null;
 }
 
-const COLUMNS = 'id, letter_id, leg, provider, lane, payload, state, attempts, settled, fence, reason, done_at';
-const effectOf = ({ letter_id: letterId, done_at: doneAt, ...row }: Row): Effect => ({ ...row, letterId, doneAt });
+const COLUMNS =
+  'id, letter_id, leg, provider, lane, payload, traceparent, state, attempts, settled, fence, reason, done_at';
+const effectOf = ({ letter_id: letterId, done_at: doneAt, traceparent, ...row }: Row): Effect => ({
+  ...row,
+  letterId,
+  doneAt,
+  traceparent: traceparent ?? undefined,
+});
 /** TypeORM answers UPDATE … RETURNING with rows and their count. */
 const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?? []).map(effectOf);
 
@@ -101,9 +110,9 @@ export class EffectLedger {
   /** One statement with the batch's offsets, hence one transaction. An effect that is there already stays as it is. */
   async queue(effects: readonly NewEffect[], batch: readonly Received[]): Promise<void> {
     await this.database.query(
-      `WITH offsets AS (${ConsumedOffsets.clause(7)})
-       INSERT INTO effect (id, letter_id, leg, provider, lane, payload)
-       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bytea[])
+      `WITH offsets AS (${ConsumedOffsets.clause(8)})
+       INSERT INTO effect (id, letter_id, leg, provider, lane, payload, traceparent)
+       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bytea[], $7::text[])
        ON CONFLICT (id) DO NOTHING`,
       [
         effects.map((e) => e.id),
@@ -112,6 +121,7 @@ export class EffectLedger {
         effects.map((e) => e.provider),
         effects.map((e) => e.lane),
         effects.map((e) => e.payload),
+        effects.map((e) => e.traceparent ?? null),
         ...ConsumedOffsets.parameters(batch),
       ],
     );
@@ -197,12 +207,13 @@ export class EffectLedger {
       await this.database.query('UPDATE effect SET published_at = now() WHERE id = ANY($1::uuid[])', [ids]);
   }
 
-  /** Somebody outside has said something about these: they need not be asked about. */
-  async markAnswered(ids: readonly string[]): Promise<void> {
-    await this.database.query(
-      'UPDATE effect SET answered_at = now() WHERE id = ANY($1::uuid[]) AND answered_at IS NULL',
+  /** Somebody outside has said something about these: they need not be asked about. Returns the traces they belong to, by id. */
+  async markAnswered(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const [rows] = await this.database.query<[{ id: string; traceparent: string | null }[], number]>(
+      `UPDATE effect SET answered_at = now() WHERE id = ANY($1::uuid[]) RETURNING id, traceparent`,
       [[...ids].sort()],
     );
+    return new Map(rows.flatMap(({ id, traceparent }) => (traceparent === null ? [] : [[id, traceparent] as const])));
   }
 
   /** Handed over, and nobody has said a word about it since: taken for asking, at most once in `everyMs`. */

@@ -6,9 +6,10 @@ export interface LetterRow {
   readonly contentHash: Buffer;
   readonly body: Buffer;
   readonly published: boolean;
+  readonly traceparent: string | null;
 }
 
-const COLUMNS = 'id, content_hash AS "contentHash", body, published_at IS NOT NULL AS published';
+const COLUMNS = 'id, content_hash AS "contentHash", body, published_at IS NOT NULL AS published, traceparent';
 
 /** Writes those whose id is new, and gives the rows of all as they are stored now. */
 export async function insertLetters(
@@ -21,8 +22,8 @@ export async function insertLetters(
   const ids = sorted.map(({ letterId }) => letterId);
   const rows = await manager.query<LetterRow[]>(
     `WITH fresh AS (
-       INSERT INTO letter (id, sender, reference, content_hash, body, accepted_at)
-       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[])
+       INSERT INTO letter (id, sender, reference, content_hash, body, accepted_at, traceparent)
+       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::text[])
        ON CONFLICT (id) DO NOTHING RETURNING ${COLUMNS}
      )
      SELECT * FROM fresh UNION ALL SELECT ${COLUMNS} FROM letter WHERE id = ANY($1::uuid[])`,
@@ -33,6 +34,7 @@ export async function insertLetters(
       sorted.map(({ contentHash }) => contentHash),
       sorted.map(({ body }) => body),
       sorted.map(({ acceptedAt }) => acceptedAt),
+      sorted.map(({ traceparent }) => traceparent),
     ],
   );
   const found = new Map(rows.map((row) => [row.id, row]));

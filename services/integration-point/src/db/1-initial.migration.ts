@@ -22,7 +22,8 @@ const TABLES = `
     content_hash bytea NOT NULL,
     body bytea NOT NULL,
     accepted_at timestamptz NOT NULL DEFAULT now(),
-    published_at timestamptz
+    published_at timestamptz,
+    traceparent text
   ) WITH (fillfactor = 80);
   CREATE INDEX letter_unpublished ON letter (accepted_at) WHERE published_at IS NULL;
   CREATE TABLE document (

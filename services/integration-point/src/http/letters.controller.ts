@@ -1,4 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { isTraceparent, newTrace, withTrace } from '@postgang/outside';
 import { isUuid, letterIdOf } from '@postgang/pipeline';
 import { CONFIG, RUNTIME, type Runtime } from '@postgang/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -38,9 +39,9 @@ export class LettersController {
     const taken = new Map<string, Stored>();
     try {
       const json = request.isMultipart() ? (await readMultipart(request, this.uploads, taken)).json : request.body;
-      const handedIn = await this.check(caller, json, taken);
+      const handedIn = { ...(await this.check(caller, json, taken)), traceparent: traceOf(request) };
       if (!isDryRun) return await this.accept(handedIn, taken);
-      const answer = await this.tryOut(handedIn);
+      const answer = await withTrace(handedIn.traceparent, () => this.tryOut(handedIn));
       await this.discard(taken);
       void reply.code(200);
       return answer;
@@ -88,7 +89,11 @@ export class LettersController {
     for (const { stored } of taken.values()) await this.uploads.discard(stored);
   }
 
-  private async check(caller: Caller, json: unknown, parts: ReadonlyMap<string, Stored>): Promise<HandedIn> {
+  private async check(
+    caller: Caller,
+    json: unknown,
+    parts: ReadonlyMap<string, Stored>,
+  ): Promise<Omit<HandedIn, 'traceparent'>> {
     const { sender, supplier } = caller;
     const checked = checkLetter(json, this.config.POSTGANG_ENVIRONMENT);
     if ('errors' in checked) throw new Problem('invalid-letter', undefined, checked.errors);
@@ -126,6 +131,11 @@ export class LettersController {
       way: await this.dryRun.wayOf(sender, letter, documents),
     };
   }
+}
+
+/** The caller's own trace (W3C), else a new one. */
+function traceOf({ headers: { traceparent } }: FastifyRequest): string {
+  return typeof traceparent === 'string' && isTraceparent(traceparent) ? traceparent : newTrace();
 }
 
 /** Anything but true and false is an error: a letter sent by a misspelt dry run cannot be called back. */

@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { NotOpenable } from '@postgang/outside';
+import { newTrace, NotOpenable } from '@postgang/outside';
 import { isUuid, letterIdOf, type LetterSubmitted } from '@postgang/pipeline';
 import {
   CONFIG,
@@ -91,7 +91,14 @@ export class SubmittedStage {
     const { letter } = checked as { letter: Parameters<typeof sealLetter>[1]['letter'] };
     return sealLetter(
       this.runtime.keys,
-      { sender, supplier: undefined, letter, documents: held.documents, door: 'KAFKA' },
+      {
+        sender,
+        supplier: undefined,
+        letter,
+        documents: held.documents,
+        door: 'KAFKA',
+        traceparent: received.traceparent ?? newTrace(),
+      },
       this.runtime.clock.now(),
     );
   }

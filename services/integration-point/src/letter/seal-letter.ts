@@ -12,6 +12,7 @@ export interface SealedLetter {
   readonly contentHash: Buffer;
   readonly body: Buffer;
   readonly acceptedAt: Date;
+  readonly traceparent: string;
 }
 
 export interface HandedIn {
@@ -22,11 +23,12 @@ export interface HandedIn {
   readonly letter: LetterInput;
   readonly documents: readonly HeldDocument[];
   readonly door: Door;
+  readonly traceparent: string;
 }
 
 /** Seals everything personal for scope `internal` and encodes `letter.accepted.v1`. */
 export function sealLetter(keys: KeyRing, handedIn: HandedIn, acceptedAt: Date): SealedLetter {
-  const { sender, supplier, letter, documents, door } = handedIn;
+  const { sender, supplier, letter, documents, door, traceparent } = handedIn;
   const { print, notice } = letter;
   const letterId = letterIdOf(sender, letter.reference);
   const hash = contentHash(keys, sender, letter, documents);
@@ -84,5 +86,5 @@ export function sealLetter(keys: KeyRing, handedIn: HandedIn, acceptedAt: Date):
       acceptedAt: acceptedAt.getTime(),
     },
   });
-  return { letterId, sender, reference: letter.reference, contentHash: hash, body, acceptedAt };
+  return { letterId, sender, reference: letter.reference, contentHash: hash, body, acceptedAt, traceparent };
 }
