@@ -1,13 +1,19 @@
 /**
- * A last net under the rule that nothing personal is logged: eleven digits in a row (national identity numbers, also with the blank after
- * six), e-mail addresses and bearer tokens are replaced.
+ * A last net under the rule that nothing personal or secret is logged: national identity numbers (eleven digits, also with a blank after six),
+ * e-mail addresses, Norwegian mobile numbers, tokens, private keys and passwords in addresses are replaced.
  */
-const NATIONAL_ID = /(?<![0-9A-Za-z-])\d{6}[ ]?\d{5}(?![0-9A-Za-z-])/g;
-const EMAIL = /[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g;
-const TOKEN = /\beyJ[\w-]{8,}(?:\.[\w-]+){1,4}/g;
+const NETS: readonly [RegExp, string][] = [
+  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?="|$))/g, '[private-key]'],
+  [/\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g, '[token]'],
+  [/\b(bearer\s+)[\w.~+/=-]{8,}/gi, '$1[token]'],
+  [/(\/\/[^\s/:@"]{1,100}:)[^\s/@"]{1,200}@/g, '$1[password]@'],
+  [/[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}/g, '[e-mail]'],
+  [/(?<![0-9A-Za-z-])\d{6}[ ]?\d{5}(?![0-9A-Za-z-])/g, '[national-id]'],
+  [/(?<![0-9A-Za-z])(?:\+|00)47[ ]?\d{2}(?:[ ]?\d{2}){3}(?!\d)/g, '[mobile]'],
+];
 
 export function scrub(text: string): string {
-  return text.replace(TOKEN, '[token]').replace(NATIONAL_ID, '[national-id]').replace(EMAIL, '[e-mail]');
+  return NETS.reduce((scrubbed, [net, replacement]) => scrubbed.replace(net, replacement), text);
 }
 
 /** What may be said of an error outside the process: its class and its scrubbed message, at most 300 characters. */

@@ -22,7 +22,7 @@ export function createLogger(
   level: string,
   stream: DestinationStream = destination({ fd: 1, sync: true }),
 ): Logger {
-  const scrubbing: DestinationStream = { write: (line) => void stream.write(scrub(line)) };
+  const scrubbing: DestinationStream = { write: (line) => void stream.write(stillJson(scrub(line))) };
   return pino(
     {
       level,
@@ -36,6 +36,9 @@ export function createLogger(
   );
 }
 
+/** Eleven digits may have been a number of the line's own; its replacement then needs quotes. */
+const stillJson = (line: string): string => line.replace(/:(\[national-id\])(?=[,}])/g, ':"$1"');
+
 /** Class, message and stack of an error and of its causes; never its other properties, which may hold payloads. */
 function errorSummary(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return { type: typeof error };
@@ -43,11 +46,16 @@ function errorSummary(error: unknown, depth = 0): unknown {
     type: error.name,
     message: error.message,
     ...('code' in error ? { code: String(error.code) } : {}),
+    // frames only: the lines before them repeat the message
     stack: error.stack
       ?.split('\n')
-      .slice(1, 8)
+      .filter((line) => /^\s+at /.test(line))
+      .slice(0, 8)
       .map((line) => line.trim()),
     ...(error.cause === undefined || depth > 2 ? {} : { cause: errorSummary(error.cause, depth + 1) }),
+    ...(error instanceof AggregateError && depth <= 2
+      ? { errors: error.errors.slice(0, 5).map((one) => errorSummary(one, depth + 1)) }
+      : {}),
   };
 }
 
