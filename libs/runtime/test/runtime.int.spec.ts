@@ -297,6 +297,12 @@ describe('a stage', () => {
     expect(dead.length).toBeLessThan(10);
     expect((await fetch(`${running.managementUrl}/readyz`)).status).toBe(503);
     expect((await fetch(`${running.managementUrl}/livez`)).status).toBe(200);
+    // what it does not read is seen at the broker
+    const lag = await eventually('the lag', async () => {
+      const metrics = await (await fetch(`${running.managementUrl}/metrics`)).text();
+      return /kafka_consumergroup_lag_sum\{[^}]*topic="[^"]*letter\.dispatched\.v1"[^}]*\} (\d+)/.exec(metrics)?.[1];
+    });
+    expect(Number(lag)).toBeGreaterThanOrEqual(60);
   });
 
   it('shows its metrics on the management port', async () => {

@@ -149,7 +149,8 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     }
   }
 
-  private async topics(): Promise<TopicName[]> {
+  /** What its stages must read now. */
+  async topics(): Promise<TopicName[]> {
     const parameters = await this.options.parameters();
     return [...this.gatherers.keys()].flatMap((pattern) => {
       if (pattern.includes('<provider>'))

@@ -1,47 +1,66 @@
 import type { Meter } from '@opentelemetry/api';
 import type { Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
+import { startWorker, type Worker } from '../worker.js';
 
 const EVERY_MS = 15_000;
 
-/** Lag of a group as the broker sees it, under the name that public dashboards use. */
-export function observeLag(
-  meter: Meter,
-  kafka: Kafka,
-  groupId: string,
-  topics: () => readonly string[],
-  log: Logger,
-): () => Promise<void> {
-  const lag = new Map<string, number>();
-  const gauge = meter.createObservableGauge('kafka_consumergroup_group_lag', {
-    description: 'Records not yet committed by the group',
-  });
-  gauge.addCallback((result) => {
-    for (const [key, value] of lag) {
-      const [topic = '', partition = ''] = key.split('|');
-      result.observe(value, { group: groupId, topic, partition });
-    }
-  });
+export interface LagOptions {
+  readonly meter: Meter;
+  readonly kafka: Kafka;
+  readonly service: string;
+  readonly groupId: string;
+  /** What the service must read, whether it does or not: a topic that nobody reads shows all its records as lag. */
+  readonly topics: () => Promise<readonly string[]>;
+  readonly deadLetterTopic: string;
+  readonly log: Logger;
+}
+
+/** Lag and dead letters as the broker sees them, under the names of the public dashboards. */
+export function observeLag({ meter, kafka, service, groupId, topics, deadLetterTopic, log }: LagOptions): Worker {
+  let lag = new Map<string, number>();
+  let deadLetters: number | undefined;
+  meter
+    .createObservableGauge('kafka_consumergroup_lag_sum', {
+      description: 'Records of a topic that the group has not committed',
+    })
+    .addCallback((result) => {
+      for (const [topic, records] of lag) result.observe(records, { consumergroup: groupId, topic });
+    });
+  meter
+    .createObservableGauge('dead_letters', { description: 'Records in the dead-letter topic of a service' })
+    .addCallback((result) => {
+      if (deadLetters !== undefined) result.observe(deadLetters, { service });
+    });
   const admin = kafka.admin();
   let connected = false;
-  const measure = async (): Promise<void> => {
+  const measure = async (): Promise<boolean> => {
     if (!connected) await admin.connect();
     connected = true;
-    for (const topic of topics()) {
-      const ends = await admin.fetchTopicOffsets(topic);
-      const committed = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [];
-      for (const end of ends) {
-        const offset = BigInt(committed.find((entry) => entry.partition === end.partition)?.offset ?? '-1');
-        lag.set(`${topic}|${end.partition}`, Number(BigInt(end.high) - (offset < 0n ? BigInt(end.low) : offset)));
+    const names = [...(await topics())];
+    const committed = names.length === 0 ? [] : await admin.fetchOffsets({ groupId, topics: names });
+    const measured = new Map<string, number>();
+    for (const topic of names) {
+      const partitions = committed.find((entry) => entry.topic === topic)?.partitions ?? [];
+      let behind = 0n;
+      for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
+        const offset = BigInt(partitions.find((entry) => entry.partition === partition)?.offset ?? '-1');
+        // what fell out of retention is gone for everybody; it is not lag any more
+        behind += BigInt(high) - (offset < BigInt(low) ? BigInt(low) : offset);
       }
+      measured.set(topic, Number(behind));
     }
+    lag = measured;
+    const dead = await admin.fetchTopicOffsets(deadLetterTopic);
+    deadLetters = dead.reduce((sum, { high, low }) => sum + Number(BigInt(high) - BigInt(low)), 0);
+    return false;
   };
-  const timer = setInterval(() => {
-    measure().catch((error: unknown) => log.debug({ err: error }, 'lag could not be measured'));
-  }, EVERY_MS);
-  timer.unref();
-  return async () => {
-    clearInterval(timer);
-    if (connected) await admin.disconnect().catch(() => undefined);
+  const worker = startWorker('lag', EVERY_MS, measure, log);
+  return {
+    wake: () => worker.wake(),
+    stop: async () => {
+      await worker.stop();
+      if (connected) await admin.disconnect().catch(() => undefined);
+    },
   };
 }

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Global, Module, type DynamicModule, type INestApplication, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { clockFrom, KeyRing, type Clock } from '@postgang/outside';
-import type { ServiceName } from '@postgang/pipeline';
+import { deadLetterTopic, type ServiceName } from '@postgang/pipeline';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
@@ -18,6 +18,7 @@ import {
   type KafkaSettings,
   type Producer,
 } from '../kafka/client.js';
+import { observeLag } from '../kafka/lag.js';
 import { BatchingSender } from '../kafka/sender.js';
 import { ConsumedOffsets } from '../positions.js';
 import { Publisher } from '../publisher.js';
@@ -194,6 +195,16 @@ async function start<C extends RuntimeConfig>(
     await app.startAllMicroservices();
     url = await service.http.listen(app, config);
   }
+  const lag = observeLag({
+    meter: metrics.meter,
+    kafka,
+    service: service.name,
+    groupId: `${kafkaSettings.topicPrefix}${service.name}`,
+    topics: async () => (await server.topics()).map((topic) => kafkaSettings.topicPrefix + topic),
+    deadLetterTopic: kafkaSettings.topicPrefix + deadLetterTopic(service.name),
+    log,
+  });
+  closing.push(() => lag.stop());
   log.info({ managementPort: management.port, url }, 'started');
   return {
     name: service.name,
