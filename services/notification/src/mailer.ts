@@ -1,48 +1,56 @@
+import MailComposer from 'nodemailer/lib/mail-composer';
 import type { ServiceMessage } from '@postgang/rules';
-import { createTransport, type Transporter } from 'nodemailer';
 import type { NotificationConfig } from './config.js';
-import type { SendOutcome } from './db/effects.js';
+import { MailServer, type MailEnd } from './mail-server.js';
 
-/** One mail server. A mail is tried once: SMTP has nothing to ask afterwards, so an unclear end is never followed by a second try. */
+export interface Mail {
+  readonly address: string;
+  readonly message: ServiceMessage;
+  /** Becomes the Message-ID: the same for every try, so that whoever gets two sees that they are one. */
+  readonly id: string;
+}
+
+const CONVERSATIONS = 4;
+
+/** Several conversations with one mail server. Each mail is handed over at most once. */
 export class Mailer {
-  private readonly transport: Transporter;
+  private readonly servers: readonly MailServer[];
 
   constructor(private readonly config: NotificationConfig) {
-    const tls = config.SMTP_TLS === 'required';
-    this.transport = createTransport({
-      host: config.SMTP_HOST,
-      port: config.SMTP_PORT,
-      secure: tls && config.SMTP_PORT === 465,
-      requireTLS: tls,
-      ignoreTLS: !tls,
-      pool: true,
-      maxConnections: 4,
-      connectionTimeout: 5_000,
-      greetingTimeout: 5_000,
-      socketTimeout: 20_000,
-      disableFileAccess: true,
-      disableUrlAccess: true,
-      ...(config.SMTP_USER === undefined ? {} : { auth: { user: config.SMTP_USER, pass: config.SMTP_PASSWORD ?? '' } }),
-    });
+    this.servers = Array.from({ length: CONVERSATIONS }, () => new MailServer(config));
   }
 
-  async send(address: string, message: ServiceMessage, id: string): Promise<SendOutcome> {
-    try {
-      await this.transport.sendMail({
-        from: this.config.MAIL_FROM,
-        to: { name: '', address },
-        subject: message.subject,
-        text: message.text,
-        messageId: `<${id}@${this.config.MAIL_FROM.split('@')[1]}>`,
-        headers: { 'Auto-Submitted': 'auto-generated' },
-      });
-      return { outcome: 'SENT', reason: null };
-    } catch (error) {
-      const code = (error as { responseCode?: number }).responseCode;
-      // a final "no" of the server; everything else may have been delivered
-      return code !== undefined && code >= 500
-        ? { outcome: 'REFUSED', reason: `smtp-${code}` }
-        : { outcome: 'UNCERTAIN', reason: 'smtp-unclear' };
-    }
+  /** One end per mail, in order. Once the server is found away the rest is not tried, and is `away` too. */
+  async send(mails: readonly Mail[]): Promise<readonly MailEnd[]> {
+    const ends = new Array<MailEnd>(mails.length);
+    const waiting = mails.entries();
+    let away: MailEnd | undefined;
+    await Promise.all(
+      this.servers.map(async (server) => {
+        for (const [index, mail] of waiting) {
+          const end = away ?? (await server.send({ address: mail.address, message: await this.compose(mail) }));
+          if (end.end === 'away') away = end;
+          ends[index] = end;
+        }
+        // nothing is due for a while; servers close idle conversations themselves, and a closed one would look like an outage
+        server.close();
+      }),
+    );
+    return ends;
+  }
+
+  private compose({ address, message, id }: Mail): Promise<Buffer> {
+    return new MailComposer({
+      from: this.config.MAIL_FROM,
+      to: { name: '', address },
+      subject: message.subject,
+      text: message.text,
+      messageId: `<${id}@${this.config.MAIL_FROM.split('@')[1]}>`,
+      headers: { 'Auto-Submitted': 'auto-generated' },
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    })
+      .compile()
+      .build();
   }
 }

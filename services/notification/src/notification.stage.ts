@@ -1,13 +1,12 @@
 import { Controller, Inject } from '@nestjs/common';
 import { signingIdentityFromPem } from '@postgang/document-package';
 import { MaskinportenTokens } from '@postgang/maskinporten';
-import { HttpClient } from '@postgang/outside';
-import { eventIdOf } from '@postgang/pipeline';
+import { DependencyDown, HttpClient, TransientError } from '@postgang/outside';
+import { eventIdOf, type LetterNotify } from '@postgang/pipeline';
 import { ContactRegister } from '@postgang/registers';
-import { serviceMessage, type RegisterEntry } from '@postgang/rules';
+import type { RegisterEntry } from '@postgang/rules';
 import {
   CONFIG,
-  ConsumedOffsets,
   draft,
   failed,
   publish,
@@ -18,16 +17,25 @@ import {
   type Runtime,
 } from '@postgang/runtime';
 import type { NotificationConfig } from './config.js';
-import { intend, record, type SendOutcome } from './db/effects.js';
-import { Mailer } from './mailer.js';
+import { IN_HAND_MS, intend, record, type Ended, type Intention } from './db/effects.js';
+import type { MailEnd } from './mail-server.js';
+import { Mailer, type Mail } from './mailer.js';
+import { mailTo } from './mail-to.js';
+
+/** A delegation that lapsed is mended by a person at the agency. */
+const REGISTER_RETRY_MS = 60_000;
+
+type Known = Ended | Mail | Error;
 
 /**
  * Service messages by e-mail, at most once. Life of one:
  *
- *   (no row) → intended → sent | no-address | refused | uncertain
+ *   (no row) → intended ─→ SENT | NO_ADDRESS | REFUSED | UNCERTAIN
+ *       ↑          │
+ *       └──────────┘ certainly not sent: server away, or a passing no
  *
- * The row `intended` is committed before the mail server is called. Whoever finds it there later cannot know whether the mail went out; it is
- * told as uncertain and never sent again.
+ * The row `intended` is committed before the mail server is called. Whoever finds one that nobody can have in hand any more cannot know whether
+ * the mail went out: SMTP has nothing to ask. It is told as uncertain and never sent again. What was told once is told again from the row.
  */
 @Controller()
 export class NotificationStage {
@@ -51,59 +59,85 @@ export class NotificationStage {
     this.mailer = new Mailer(config);
   }
 
-  @Stage('letter.notify.v1', { maxBatch: 100 })
+  @Stage('letter.notify.v1', { maxBatch: 40 })
   async handle(batch: readonly Received<'letter.notify.v1'>[]): Promise<readonly Outcome[]> {
-    const asked = batch.map(({ event }) => ({
-      nationalId: this.runtime.keys.open('internal', event.letterId, 'recipient', event.recipient),
-      sender: event.sender,
-    }));
-    // a fresh look-up for every message (eForvaltningsforskriften §29: the register is asked, not copied); first, so that it may fail
-    const entries = await this.contacts.lookup(asked);
-    const ready = batch.filter((_, index) => !(entries[index] instanceof Error));
-    const known = await intend(
-      this.runtime.database,
-      ready.map(({ event }) => event),
-    );
-    const outcomes = await Promise.all(
-      batch.map(async ({ event }, index): Promise<SendOutcome | undefined> => {
-        const entry = entries[index] as RegisterEntry | Error;
-        if (entry instanceof Error) return undefined;
-        const earlier = known.get(event.letterId);
-        if (earlier !== undefined)
-          return earlier === 'intended'
-            ? { outcome: 'UNCERTAIN', reason: 'interrupted' }
-            : { outcome: earlier, reason: null };
-        const message = serviceMessage(event.sender, [entry.language, event.language]);
-        return entry.email === undefined
-          ? { outcome: 'NO_ADDRESS', reason: null }
-          : this.mailer.send(entry.email.value, message, eventIdOf(event.letterId, 'notification', 'mail', event.leg));
-      }),
-    );
-    const at = this.runtime.clock.now().getTime();
-    await this.runtime.database.transaction(async (manager) => {
-      await record(
-        manager,
-        batch.flatMap(({ event }, index) =>
-          outcomes[index] === undefined
-            ? []
-            : [{ letterId: event.letterId, leg: event.leg, outcome: outcomes[index].outcome }],
-        ),
-      );
-      await ConsumedOffsets.save(manager, batch);
+    const events = batch.map(({ event }) => event);
+    const entries = await this.lookUp(events);
+    const answered = events.filter((_, index) => !(entries[index] instanceof Error));
+    const intentions = await intend(this.runtime.database, answered, this.runtime.clock.now());
+    const known = events.map((event, index) => {
+      const entry = entries[index] as RegisterEntry | Error;
+      return entry instanceof Error ? entry : this.plan(event, entry, intentions.get(event.letterId) as Intention);
     });
+    const results = await this.send(known);
+    const away = results.find((result) => result instanceof DependencyDown);
+    const ends = events.flatMap(({ letterId, leg }, index) => {
+      const result = results[index] as Ended | Error;
+      return result instanceof Error ? [] : [{ letterId, leg, ...result }];
+    });
+    const notSent = events.filter((_, index) => isMail(known[index]) && results[index] instanceof Error);
+    // a batch that is delivered again keeps its offsets, and what has come to an end in it is told from the rows then
+    await record(this.runtime.database, ends, notSent, away === undefined ? batch : undefined);
+    if (away !== undefined) throw away;
     return batch.map(({ event, key }, index) => {
-      const sent = outcomes[index];
-      if (sent === undefined) return failed(entries[index]);
-      return publish(
-        draft('recipient.notified.v1', key, {
-          letterId: event.letterId,
-          leg: event.leg,
-          medium: 'EMAIL',
-          outcome: sent.outcome,
-          reason: sent.reason,
-          at,
-        }),
-      );
+      const result = results[index] as Ended | Error;
+      return result instanceof Error ? failed(result) : publish(notified(event, key, result));
     });
   }
+
+  /** A fresh look-up for every message (eForvaltningsforskriften §29: the register is asked, not copied); first, so that it may fail. */
+  private async lookUp(events: readonly LetterNotify[]): Promise<readonly (RegisterEntry | Error)[]> {
+    const entries = await this.contacts.lookup(
+      events.map(({ letterId, sender, recipient }) => ({
+        nationalId: this.runtime.keys.open('internal', letterId, 'recipient', recipient),
+        sender,
+      })),
+    );
+    return entries.map((entry) =>
+      entry instanceof Error
+        ? new TransientError(entry.message, { cause: entry, retryAfterMs: REGISTER_RETRY_MS })
+        : entry,
+    );
+  }
+
+  private plan(event: LetterNotify, entry: RegisterEntry, intention: Intention): Known {
+    if (intention === 'elsewhere') return new TransientError('in hand elsewhere', { retryAfterMs: IN_HAND_MS });
+    if (intention !== 'mine') return intention;
+    const mail = mailTo(event, entry);
+    if ('none' in mail) return { outcome: 'NO_ADDRESS', reason: mail.none, at: this.runtime.clock.now() };
+    return { ...mail, id: eventIdOf(event.letterId, 'notification', 'mail', event.leg) };
+  }
+
+  private async send(known: readonly Known[]): Promise<readonly (Ended | Error)[]> {
+    const ends = (await this.mailer.send(known.filter(isMail))).values();
+    return known.map((one) => (isMail(one) ? this.resultOf(ends.next().value as MailEnd) : one));
+  }
+
+  private resultOf(end: MailEnd): Ended | Error {
+    const at = this.runtime.clock.now();
+    switch (end.end) {
+      case 'sent':
+        return { outcome: 'SENT', reason: null, at };
+      case 'refused':
+        return { outcome: 'REFUSED', reason: end.reason, at };
+      case 'uncertain':
+        return { outcome: 'UNCERTAIN', reason: end.reason, at };
+      case 'later':
+        return new TransientError(end.reason);
+      case 'away':
+        return new DependencyDown('smtp', { cause: new Error('the mail server is away') });
+    }
+  }
 }
+
+const isMail = (known: Known | undefined): known is Mail => known !== undefined && 'address' in known;
+
+const notified = (event: LetterNotify, key: string, { outcome, reason, at }: Ended) =>
+  draft('recipient.notified.v1', key, {
+    letterId: event.letterId,
+    leg: event.leg,
+    medium: 'EMAIL',
+    outcome,
+    reason,
+    at: at.getTime(),
+  });

@@ -9,6 +9,7 @@ export class Initial1763900000000 implements MigrationInterface {
         letter_id uuid NOT NULL,
         leg int NOT NULL,
         state text NOT NULL,
+        reason text,
         intended_at timestamptz NOT NULL DEFAULT now(),
         done_at timestamptz,
         PRIMARY KEY (letter_id, leg)

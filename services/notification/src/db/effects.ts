@@ -1,38 +1,80 @@
-import type { Manager } from '@postgang/runtime';
+import { ConsumedOffsets, type Manager, type Received } from '@postgang/runtime';
 import type { LetterNotify } from '@postgang/pipeline';
 
 export type NotifyEnd = 'SENT' | 'NO_ADDRESS' | 'REFUSED' | 'UNCERTAIN';
 
-export interface SendOutcome {
+export interface Ended {
   readonly outcome: NotifyEnd;
+  /** Stable, kebab-case; nothing personal in it. */
   readonly reason: string | null;
+  readonly at: Date;
 }
 
-/** Writes the intention of each message that has none yet. Returns what is known of the others: `intended` or how it ended. */
+/** `mine`: the intention was written now. `elsewhere`: somebody has it in hand, or had a moment ago. */
+export type Intention = 'mine' | 'elsewhere' | Ended;
+
+/** Longer than a whole batch may take. */
+export const IN_HAND_MS = 300_000;
+
+interface Row {
+  letter_id: string;
+  state: NotifyEnd | 'intended';
+  reason: string | null;
+  done_at: Date | null;
+  fresh: boolean;
+  in_hand: boolean;
+}
+
+/** Writes the intention of each message that has none yet, in one statement. Whoever died with one leaves an uncertain end. */
 export async function intend(
   manager: Manager,
   messages: readonly LetterNotify[],
-): Promise<Map<string, NotifyEnd | 'intended'>> {
+  now: Date,
+): Promise<Map<string, Intention>> {
   if (messages.length === 0) return new Map();
-  const rows: { letter_id: string; state: NotifyEnd | 'intended'; fresh: boolean }[] = await manager.query(
+  const rows: Row[] = await manager.query(
     `INSERT INTO message AS m (letter_id, leg, state)
      SELECT l, n, 'intended' FROM unnest($1::uuid[], $2::int[]) AS t(l, n)
      ON CONFLICT (letter_id, leg) DO UPDATE SET state = m.state
-     RETURNING letter_id, state, (xmax = 0) AS fresh`,
-    [messages.map(({ letterId }) => letterId), messages.map(({ leg }) => leg)],
+     RETURNING letter_id, state, reason, done_at, (xmax = 0) AS fresh, intended_at > now() - $3 * interval '1 millisecond' AS in_hand`,
+    [messages.map(({ letterId }) => letterId), messages.map(({ leg }) => leg), IN_HAND_MS],
   );
-  return new Map(rows.filter(({ fresh }) => !fresh).map(({ letter_id, state }) => [letter_id, state]));
+  return new Map(rows.map((row) => [row.letter_id, intentionOf(row, now)]));
 }
 
+function intentionOf({ state, reason, done_at: doneAt, fresh, in_hand: inHand }: Row, now: Date): Intention {
+  if (fresh) return 'mine';
+  if (state !== 'intended') return { outcome: state, reason, at: doneAt ?? now };
+  return inHand ? 'elsewhere' : { outcome: 'UNCERTAIN', reason: 'interrupted', at: now };
+}
+
+/**
+ * Writes the ends, gives back the intentions of mails that certainly did not go out, and moves the batch's offsets; `undefined` for a batch that
+ * will be delivered again. One statement.
+ */
 export async function record(
   manager: Manager,
-  ends: readonly { letterId: string; leg: number; outcome: NotifyEnd }[],
+  ends: readonly (Ended & { readonly letterId: string; readonly leg: number })[],
+  notSent: readonly LetterNotify[],
+  batch: readonly Received[] | undefined,
 ): Promise<void> {
-  if (ends.length === 0) return;
   await manager.query(
-    `UPDATE message SET state = t.state, done_at = now()
-     FROM unnest($1::uuid[], $2::int[], $3::text[]) AS t(letter_id, leg, state)
-     WHERE message.letter_id = t.letter_id AND message.leg = t.leg AND message.state = 'intended'`,
-    [ends.map((end) => end.letterId), ends.map((end) => end.leg), ends.map((end) => end.outcome)],
+    `WITH offsets AS (${ConsumedOffsets.clause(8)}),
+     freed AS (
+       DELETE FROM message AS m USING unnest($6::uuid[], $7::int[]) AS t(letter_id, leg)
+       WHERE m.letter_id = t.letter_id AND m.leg = t.leg AND m.state = 'intended')
+     UPDATE message AS m SET state = t.state, reason = t.reason, done_at = t.at
+     FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::timestamptz[]) AS t(letter_id, leg, state, reason, at)
+     WHERE m.letter_id = t.letter_id AND m.leg = t.leg AND m.state = 'intended'`,
+    [
+      ends.map((end) => end.letterId),
+      ends.map((end) => end.leg),
+      ends.map((end) => end.outcome),
+      ends.map((end) => end.reason),
+      ends.map((end) => end.at),
+      notSent.map(({ letterId }) => letterId),
+      notSent.map(({ leg }) => leg),
+      ...ConsumedOffsets.parameters(batch ?? []),
+    ],
   );
 }
