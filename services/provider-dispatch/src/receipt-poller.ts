@@ -1,10 +1,18 @@
-import { isUuid, messageIdOfConversation, uuidv5, type DispatchProvider } from '@postgang/pipeline';
+import {
+  isUuid,
+  messageIdOfConversation,
+  PROVIDERS_WITH_TOPICS,
+  uuidv5,
+  type DispatchProvider,
+} from '@postgang/pipeline';
 import type { FetchedReceipt, ReceiptSource } from '@postgang/providers';
 import { draft, startWorker, type Draft, type EffectLedger, type Runtime, type Worker } from '@postgang/runtime';
 import { createHash } from 'node:crypto';
 
 const PAGE = 500;
 const CONCURRENT = 32;
+/** Deadlines are minutes at least, so it need not be told after every pull how far the providers have been asked. */
+const TELL_PULLED_MS = 15_000;
 /** Namespace of the ids of receipt events: the same raw receipt is the same event, however often it is fetched. */
 const NAMESPACE = '0f6cf0c4-61a5-5b0e-8a3e-6c3d8f0b7a21';
 const TOPIC_OF: Record<string, DispatchProvider> = {
@@ -18,6 +26,7 @@ const UNKNOWN_SIGNER: DispatchProvider = 'digipost';
 /** Fetches receipts, publishes them durably, and only then marks them read. What they claim is not believed here. */
 export class ReceiptPoller {
   private readonly worker: Worker;
+  private toldPulledAt = -Infinity;
 
   constructor(
     private readonly runtime: Runtime,
@@ -32,8 +41,15 @@ export class ReceiptPoller {
   }
 
   private async pull(): Promise<boolean> {
+    const began = this.runtime.clock.now();
     const receipts = await this.source.fetchReceipts(1, PAGE);
-    if (receipts.length === 0) return false;
+    if (receipts.length > 0) await this.take(receipts);
+    const complete = receipts.length < PAGE;
+    if (complete) await this.tellPulled(began);
+    return !complete;
+  }
+
+  private async take(receipts: readonly FetchedReceipt[]): Promise<void> {
     const messageIds = receipts.map(messageIdOf);
     const traces = await this.ledger.markAnswered(messageIds.filter((id) => id !== undefined));
     await this.runtime.publisher.publish(
@@ -45,7 +61,20 @@ export class ReceiptPoller {
         for (let id = ids.pop(); id !== undefined; id = ids.pop()) await this.source.markRead(id);
       }),
     );
-    return receipts.length === PAGE;
+  }
+
+  /** The access point answers for all providers at once. Without this nobody could tell a silent provider from one we have not asked. */
+  private async tellPulled(until: Date): Promise<void> {
+    if (performance.now() - this.toldPulledAt < TELL_PULLED_MS) return;
+    await this.runtime.publisher.publish(
+      PROVIDERS_WITH_TOPICS.map((provider) => {
+        const pulledUntil = until.getTime();
+        const event = { provider, conversationId: null, raw: null, report: null, receivedAt: pulledUntil, pulledUntil };
+        const id = uuidv5(NAMESPACE, `pulled/${provider}/${pulledUntil}`);
+        return draft('receipt.received.<provider>.v1', provider, event, { parameter: provider, id });
+      }),
+    );
+    this.toldPulledAt = performance.now();
   }
 
   private draftOf({ raw, conversationId, signerOrganisation }: FetchedReceipt, traceparent: string | undefined): Draft {
@@ -56,6 +85,7 @@ export class ReceiptPoller {
       conversationId: conversationId ?? null,
       raw: raw.slice(0, 48 * 1024),
       report: null,
+      pulledUntil: null,
       receivedAt: this.runtime.clock.now().getTime(),
     };
     return draft('receipt.received.<provider>.v1', conversationId ?? id, event, {

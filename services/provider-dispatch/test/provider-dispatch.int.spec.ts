@@ -269,6 +269,14 @@ describe('a letter', () => {
 });
 
 describe('receipts', () => {
+  it('tell for every provider until when it has been asked for all it had', async () => {
+    const told = await eventually('a word about each', () => {
+      const providers = receipts.filter(({ event }) => event.pulledUntil !== null).map(({ event }) => event.provider);
+      return new Set(providers).size === 3 ? providers : undefined;
+    });
+    expect(new Set(told)).toEqual(new Set(['digipost', 'eboks', 'print']));
+  });
+
   it('are published before they are marked read, and never get lost on the way', async () => {
     // every mark fails at first: what was fetched comes again, as the same event
     sandbox.fault({ system: 'access-point', mode: 'status', status: 503, percent: 50 });

@@ -124,7 +124,14 @@ const received = (letter: LetterFacts, raw: string): Draft =>
   draft(
     'receipt.received.<provider>.v1',
     letter.conversationId,
-    { provider: letter.provider, conversationId: letter.conversationId, raw, report: null, receivedAt: Date.now() },
+    {
+      provider: letter.provider,
+      conversationId: letter.conversationId,
+      raw,
+      report: null,
+      pulledUntil: null,
+      receivedAt: Date.now(),
+    },
     { parameter: letter.provider },
   );
 
@@ -338,6 +345,7 @@ describe('receipts', () => {
           conversationId: null,
           raw: null,
           report: { letterId: letter.letterId, leg: 1, outcome, reason: 'address-unknown' },
+          pulledUntil: null,
           receivedAt: Date.now(),
         },
         { parameter: provider },

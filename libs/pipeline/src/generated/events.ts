@@ -385,7 +385,7 @@ export interface AdapterReport {
   reason: string | null;
 }
 
-/** A raw receipt as it was fetched, not yet verified; or the report of an outside adapter. Exactly one of raw and report is set. */
+/** A raw receipt as it was fetched, not yet verified; or the report of an outside adapter; or how far the provider has been asked. Exactly one of raw, report and pulledUntil is set. */
 export interface ReceiptReceived {
   /** Whose topic this is; proves nothing about the signer. */
   provider: string;
@@ -397,6 +397,8 @@ export interface ReceiptReceived {
   report: AdapterReport | null;
   /** When it was fetched. */
   receivedAt: number;
+  /** Everything the provider had to say before this moment has been published before this record. */
+  pulledUntil: number | null;
 }
 
 /** By what means. */

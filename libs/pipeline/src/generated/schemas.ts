@@ -1966,6 +1966,112 @@ export const SCHEMAS = {
      "doc": "When it was fetched."
     }
    ]
+  },
+  {
+   "type": "record",
+   "name": "ReceiptReceived",
+   "namespace": "no.postgang",
+   "doc": "A raw receipt as it was fetched, not yet verified; or the report of an outside adapter; or how far the provider has been asked. Exactly one of raw, report and pulledUntil is set.",
+   "fields": [
+    {
+     "name": "provider",
+     "type": "string",
+     "doc": "Whose topic this is; proves nothing about the signer."
+    },
+    {
+     "name": "conversationId",
+     "type": [
+      "null",
+      {
+       "type": "string",
+       "logicalType": "uuid"
+      }
+     ],
+     "default": null,
+     "doc": "Conversation the receipt claims to belong to, unverified."
+    },
+    {
+     "name": "raw",
+     "type": [
+      "null",
+      "string"
+     ],
+     "default": null,
+     "doc": "The signed receipt, byte for byte (compact JWS)."
+    },
+    {
+     "name": "report",
+     "type": [
+      "null",
+      {
+       "type": "record",
+       "name": "AdapterReport",
+       "doc": "What an outside adapter says about a leg.",
+       "fields": [
+        {
+         "name": "letterId",
+         "type": {
+          "type": "string",
+          "logicalType": "uuid"
+         },
+         "doc": "The letter."
+        },
+        {
+         "name": "leg",
+         "type": "int",
+         "doc": "Number of the leg."
+        },
+        {
+         "name": "outcome",
+         "type": {
+          "type": "enum",
+          "name": "AdapterOutcome",
+          "doc": "What became of the hand-over.",
+          "symbols": [
+           "TAKEN",
+           "REFUSED",
+           "UNKNOWN"
+          ],
+          "default": "UNKNOWN"
+         },
+         "doc": "Taken over or refused."
+        },
+        {
+         "name": "reason",
+         "type": [
+          "null",
+          "string"
+         ],
+         "default": null,
+         "doc": "Why it was refused: kebab-case class, nothing personal."
+        }
+       ]
+      }
+     ],
+     "default": null,
+     "doc": "Report of an outside adapter."
+    },
+    {
+     "name": "receivedAt",
+     "type": {
+      "type": "long",
+      "logicalType": "timestamp-millis"
+     },
+     "doc": "When it was fetched."
+    },
+    {
+     "name": "pulledUntil",
+     "type": [
+      "null",
+      {
+       "type": "long",
+       "logicalType": "timestamp-millis"
+      }
+     ],
+     "default": null,
+     "doc": "Everything the provider had to say before this moment has been published before this record."
+    }
+   ]
   }
  ],
  "recipient.notified.v1": [

@@ -35,6 +35,7 @@ const event = (raw: string | null, report: ReceiptReceived['report'] = null): Re
   conversationId: CONVERSATION,
   raw,
   report,
+  pulledUntil: null,
   receivedAt: Date.now(),
 });
 const claim = (received: ReceiptReceived) => claimOf(received, 'digipost', authority.trust);
