@@ -16,7 +16,9 @@ export async function ask(
   const bearer = token === undefined ? await world.agency.token() : token;
   const headers = new Headers(init.headers);
   if (bearer !== null) headers.set('authorization', `Bearer ${bearer}`);
-  const answer = await fetch(world.api + path, { ...init, headers });
+  const answer = await fetch(world.api + path, { ...init, headers }).catch((error: unknown) => {
+    throw new Error(`no answer from the API. The services' last words:\n${world.lastWords()}`, { cause: error });
+  });
   const text = await answer.text();
   return {
     status: answer.status,

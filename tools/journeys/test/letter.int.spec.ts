@@ -5,15 +5,22 @@ import { letterIdOf } from '@postgang/pipeline';
 import { nationalIdOf } from '@postgang/demo';
 import { DIGIPOST } from '@postgang/sandbox';
 import { compactVerify, generateKeyPair, SignJWT } from 'jose';
-import { X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ask, problem, read } from './ask.js';
 import { letterTo, PDF } from './mailing.js';
 import { said, saidOf, untilStatus } from './statuses.js';
-import type { TopicLog } from './topic-log.js';
+import type { LoggedRecord, TopicLog } from './topic-log.js';
 import { brokenAt, type HistoryLine } from './whole.js';
 import { AGENCY, OTHER_AGENCY, World } from './world.js';
 
+const TRACED = [
+  'letter.accepted.v1',
+  'letter.routed.v1',
+  'letter.dispatch.digipost.v1',
+  'letter.dispatched.v1',
+  'letter.status.v1',
+];
 let world: World;
 let other: LocalAgency;
 
@@ -95,6 +102,25 @@ describe('a letter over REST', () => {
     });
     expect(world.sandbox.counts.messages.accepted).toBe(1);
   });
+});
+
+it('one trace leads from the request through every topic to every outer system', async () => {
+  const traceId = randomBytes(16).toString('hex');
+  const letterId = letterIdOf(AGENCY, 'traced-1');
+  const way = await world.follow(...TRACED);
+  const headers = { traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01` };
+  await ask(world, '/v1/letters', { method: 'POST', headers, body: form('traced-1') });
+  await untilStatus(world, letterId, 'DELIVERED');
+  const carries = ({ headers: { traceparent } }: LoggedRecord): boolean => traceparent?.split('-')[1] === traceId;
+  await way.until(
+    () => TRACED.every((topic) => way.records.some((record) => record.topic === topic && carries(record))),
+    20_000,
+    () => JSON.stringify(way.records.filter(carries).map(({ topic }) => topic)),
+  );
+  const asked = world.requests.filter(({ traceparent }) => traceparent?.split('-')[1] === traceId);
+  expect(asked.map(({ method, url }) => `${method} ${url.split('?')[0]}`)).toEqual(
+    expect.arrayContaining(['POST /rest/v2/personer', 'POST /messages/out']),
+  );
 });
 
 describe("a letter over the agency's own topic", () => {

@@ -75,7 +75,7 @@ export class Mailing {
       () =>
         `these have not ended: ${open()
           .map(({ part, letterId }) => `${letterId} ${part.case} ${last.get(letterId)?.status} instead of ${part.end}`)
-          .join(', ')}\n${this.world.logs().slice(-4_000)}`,
+          .join(', ')}\n${this.world.lastWords()}`,
     );
   }
 }

@@ -25,7 +25,7 @@ export async function said(
     () =>
       `${JSON.stringify(what)} was not said of ${letterId}, only ${saidOf(log, letterId)
         .map(({ status }) => status)
-        .join(', ')}\n${world.logs().slice(-4_000)}`,
+        .join(', ')}\n${world.lastWords()}`,
   );
   return found() as LetterStatusChanged;
 }

@@ -38,6 +38,7 @@ export const EACH_ALONE: readonly (readonly ServiceName[])[] = [
 ];
 
 const PARTITIONS = 2;
+const WORDS = 2_500;
 
 export interface WorldOptions {
   /** Which services share a process. */
@@ -110,6 +111,16 @@ export class World {
   logs(): string {
     return this.launched.processes
       .map(({ logFile }) => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : ''))
+      .join('\n');
+  }
+
+  /** The end of each process's log, for a journey that went wrong. */
+  lastWords(): string {
+    return this.launched.processes
+      .map(({ services, logFile }) => {
+        const text = existsSync(logFile) ? readFileSync(logFile, 'utf8') : '(no log)';
+        return `${services.join('+')}:\n${text.slice(-WORDS)}`;
+      })
       .join('\n');
   }
 

@@ -28,7 +28,8 @@ export async function launch(
   groups: readonly (readonly ServiceName[])[],
   { inside = [], partitions }: LaunchOptions = {},
 ): Promise<Launched> {
-  const log = createLogger('launch', settings['LOG_LEVEL'] ?? 'warn');
+  // a new topic is unknown for a moment, which the client would warn of
+  const log = createLogger('launch', 'error');
   const kafka = kafkaClient({ brokers: (settings['KAFKA_BROKERS'] ?? '').split(','), topicPrefix: '' }, 'launch', log);
   const prefix = settings['TOPIC_PREFIX'] ?? '';
   await createTopics(kafka, [], { prefix, replication: 1, ...(partitions === undefined ? {} : { partitions }) });
