@@ -212,6 +212,7 @@ describe('the REST door', () => {
     expect(open('notice.smsText', event.notice?.smsText)).toBe('Du har fått brev');
     expect(event).toMatchObject({
       sender: AGENCY,
+      senderName: 'Etaten',
       kind: 'ENKELTVEDTAK',
       securityLevel: 4,
       language: 'nb',
@@ -532,7 +533,13 @@ describe('the Kafka door', () => {
     const reference = randomUUID();
     await submit(submitted(reference, await upload()));
     const { letter: event } = await published(letterIdOf(AGENCY, reference));
-    expect(event).toMatchObject({ sender: AGENCY, door: 'KAFKA', kind: 'INFORMATION', language: 'nn' });
+    expect(event).toMatchObject({
+      sender: AGENCY,
+      senderName: 'Etaten',
+      door: 'KAFKA',
+      kind: 'INFORMATION',
+      language: 'nn',
+    });
     expect(keys.open('internal', event.letterId, 'recipient', event.recipient)).toBe(RECIPIENT);
   });
 

@@ -5,6 +5,7 @@ import { followAgencies } from './ingress-topics.js';
 
 interface AgencyRow {
   readonly orgnr: string;
+  readonly name: string;
   readonly kafka: boolean;
   readonly ingress_key: Buffer | null;
   readonly suppliers: readonly string[];
@@ -40,6 +41,11 @@ export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy 
     return (await this.find(orgnr))?.kafka ?? false;
   }
 
+  /** Of an agency that {@link find} has found. */
+  nameOf(orgnr: string): string | undefined {
+    return this.agencies.get(orgnr)?.name;
+  }
+
   private async turn(): Promise<boolean> {
     await this.load();
     const wanted = [...this.agencies.values()].filter(({ kafka }) => kafka).map(({ orgnr }) => orgnr);
@@ -49,7 +55,7 @@ export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy 
 
   private async load(): Promise<void> {
     const rows: AgencyRow[] = await this.runtime.database.query(
-      `SELECT orgnr, kafka, ingress_key,
+      `SELECT orgnr, name, kafka, ingress_key,
               ARRAY(SELECT supplier FROM delegation d WHERE d.agency = a.orgnr) AS suppliers
        FROM agency a`,
     );

@@ -11,6 +11,8 @@ import { Problem } from './problem.js';
 export interface Caller {
   /** The agency: `consumer` of the token. */
   readonly sender: string;
+  /** Its name, as it is registered with us. */
+  readonly senderName: string;
   /** Who calls for the agency, if not itself. */
   readonly supplier: string | undefined;
 }
@@ -52,10 +54,10 @@ export class Authentication {
     if (!scopes.includes(scope)) throw new Problem('scope-missing', `The scope ${scope} is needed.`);
     const agency = await this.agencies.find(sender);
     if (agency === undefined) throw new Problem('unknown-agency');
-    if (claims['supplier'] === undefined) return { sender, supplier: undefined };
+    if (claims['supplier'] === undefined) return { sender, senderName: agency.name, supplier: undefined };
     const supplier = organisationIn(claims['supplier']);
     if (supplier === undefined || !agency.suppliers.includes(supplier)) throw new Problem('not-delegated');
-    return { sender, supplier };
+    return { sender, senderName: agency.name, supplier };
   }
 
   private async claims(token: string): Promise<JWTPayload> {

@@ -94,7 +94,7 @@ export class LettersController {
     json: unknown,
     parts: ReadonlyMap<string, Stored>,
   ): Promise<Omit<HandedIn, 'traceparent'>> {
-    const { sender, supplier } = caller;
+    const { sender, senderName, supplier } = caller;
     const checked = checkLetter(json, this.config.POSTGANG_ENVIRONMENT);
     if ('errors' in checked) throw new Problem('invalid-letter', undefined, checked.errors);
     const { letter } = checked;
@@ -103,7 +103,7 @@ export class LettersController {
     const { documents } = held;
     if (parts.size > documents.filter(({ ref }) => [...parts.values()].some(({ stored }) => stored.ref === ref)).length)
       throw new Problem('invalid-request', 'A part is not named by any document.');
-    return { sender, supplier, letter, documents, door: 'REST' };
+    return { sender, senderName, supplier, letter, documents, door: 'REST' };
   }
 
   private async accept(handedIn: HandedIn, taken: ReadonlyMap<string, Stored>): Promise<object> {

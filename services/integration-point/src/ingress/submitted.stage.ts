@@ -93,6 +93,7 @@ export class SubmittedStage {
       this.runtime.keys,
       {
         sender,
+        senderName: this.agencies.nameOf(sender),
         supplier: undefined,
         letter,
         documents: held.documents,

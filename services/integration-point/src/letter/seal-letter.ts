@@ -18,7 +18,7 @@ export interface SealedLetter {
 export interface HandedIn {
   readonly sender: string;
   /** As the agency is registered with us. */
-  readonly senderName?: string | undefined;
+  readonly senderName: string | undefined;
   readonly supplier: string | undefined;
   readonly letter: LetterInput;
   readonly documents: readonly HeldDocument[];
@@ -28,7 +28,7 @@ export interface HandedIn {
 
 /** Seals everything personal for scope `internal` and encodes `letter.accepted.v1`. */
 export function sealLetter(keys: KeyRing, handedIn: HandedIn, acceptedAt: Date): SealedLetter {
-  const { sender, supplier, letter, documents, door, traceparent } = handedIn;
+  const { sender, senderName, supplier, letter, documents, door, traceparent } = handedIn;
   const { print, notice } = letter;
   const letterId = letterIdOf(sender, letter.reference);
   const hash = contentHash(keys, sender, letter, documents);
@@ -37,7 +37,7 @@ export function sealLetter(keys: KeyRing, handedIn: HandedIn, acceptedAt: Date):
     letter: {
       letterId,
       sender,
-      senderName: handedIn.senderName ?? null,
+      senderName: senderName ?? null,
       supplier: supplier ?? null,
       reference: letter.reference,
       kind: WIRE_KIND[letter.kind],
