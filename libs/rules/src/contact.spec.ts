@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { freshForNotice } from './contact.js';
+import { freshForNotice, NOTICE_ADDRESS } from './contact.js';
 
 const fresh = (dates: { updatedAt?: string; verifiedAt?: string }, now: string): boolean =>
   freshForNotice(
@@ -34,5 +34,24 @@ describe('a contact point for the notice of §8 (§32: 18 months)', () => {
     expect(fresh({ updatedAt: '2020-01-01', verifiedAt: '2026-01-01' }, now)).toBe(true);
     expect(fresh({ updatedAt: '2026-01-01', verifiedAt: '2020-01-01' }, now)).toBe(true);
     expect(fresh({}, now)).toBe(false);
+  });
+});
+
+describe('an address that a notice can be sent to', () => {
+  it.each([
+    ['email', 'kari@example.no', true],
+    ['email', 'kari.o+x@post.example.no', true],
+    ['email', 'a@b', false],
+    ['email', 'æ@b.no', false],
+    ['email', 'kari@exa mple.no', false],
+    ['email', 'kari@example.no\nBcc: x@y.no', false],
+    ['email', '', false],
+    ['mobile', '+4791234567', true],
+    ['mobile', '91 23 45 67', true],
+    ['mobile', '1234567', false],
+    ['mobile', '+47912345671234567890', false],
+    ['mobile', 'ring meg', false],
+  ] as const)('%s %j: %s', (channel, address, usable) => {
+    expect(NOTICE_ADDRESS[channel].test(address)).toBe(usable);
   });
 });

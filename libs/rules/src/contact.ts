@@ -5,6 +5,16 @@ export interface ContactPoint {
   readonly verifiedAt?: Date;
 }
 
+/**
+ * What a mailbox provider can send a notice to: the published schema of `varsler` (docs.digdir.no, Digital post til innbyggere). An e-mail address
+ * is plain ASCII and has a dot in its domain. The register holds what people typed; the access point refuses the whole message for one that is not.
+ */
+export const NOTICE_ADDRESS = {
+  email:
+    /^(?!.*\.\.)[\w!#$%&'*+/=?^`{|}~.-]{1,64}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i,
+  mobile: /^(?=.{8,20}$)\+?[- _0-9]+$/,
+} as const;
+
 const FRESH_MONTHS = 18;
 
 /**

@@ -34,6 +34,10 @@ const EXPECTED: Record<'digital' | 'print', Partial<Record<LegState, Expected>>>
 export const expectedAfter = (channel: 'digital' | 'print', state: LegState): Expected | undefined =>
   EXPECTED[channel][state];
 
+/** The reason told with a letter's unchanged status when a provider has not said in time what it owes. Silence is never taken for a failure. */
+export const OVERDUE = 'overdue';
+export const OVERDUE_SENTENCE = 'The provider has not confirmed in time. The letter may still have arrived.';
+
 /** `from`: when the state before it was reached. */
 export function dueAt({ within }: Expected, from: Date): Date {
   if ('workingDays' in within) return afterWorkingDays(from, within.workingDays);

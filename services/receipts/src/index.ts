@@ -3,6 +3,7 @@ import { PROVIDERS_WITH_TOPICS } from '@postgang/pipeline';
 import type { Service } from '@postgang/runtime';
 import { receiptsConfig, type ReceiptsConfig } from './config.js';
 import { Initial1763900000000 } from './db/1-initial.migration.js';
+import { Overdue1764000000000 } from './db/2-overdue.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
 /** Keeps what happened to every letter: leg states, history, expectations, receipts; tells the status. */
@@ -11,7 +12,7 @@ export const service: Service<ReceiptsConfig> = {
   config: receiptsConfig,
   module: () => ({ module: ReceiptsModule }),
   // every statement here is multi-row SQL, so there are no entities; tables are made by the migrations
-  database: { entities: [], migrations: [Initial1763900000000] },
+  database: { entities: [], migrations: [Initial1763900000000, Overdue1764000000000] },
   topicParameters: () => Promise.resolve({ provider: PROVIDERS_WITH_TOPICS }),
 };
 export { verifyHistory, type HistoryEntry } from './history/chain.js';

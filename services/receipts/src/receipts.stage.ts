@@ -16,14 +16,15 @@ import {
   type Runtime,
 } from '@postgang/runtime';
 import type { ReceiptsConfig } from './config.js';
-import { loadKnown, lettersOfConversations, lockConversations, lockLetters, type WaitingReceipt } from './db/load.js';
+import { lettersOfConversations, lockConversations, type WaitingReceipt } from './db/load.js';
+import { savePulls } from './db/pulls.js';
 import { receiptRows } from './db/receipt-rows.js';
 import { save } from './db/save.js';
 import { conversationsOpenedBy, distinct, grouped, type Input } from './legs/batch.js';
 import { draftsOf } from './history/announcement.js';
 import type { HistoryEntry } from './history/chain.js';
 import { factOf } from './legs/fact.js';
-import { entryKey, fold, type Folded } from './legs/fold.js';
+import { foldLetters } from './legs/fold-letters.js';
 import { newLetter, type LetterRow } from './legs/letter.js';
 import { claimOf, receiptOf, REPORT_KIND, reportOf, type Claim } from './verification/claim.js';
 
@@ -81,11 +82,19 @@ export class ReceiptsStage {
         return fact === undefined ? { is: 'nothing' } : { is: 'fact', fact };
       }
       const provider = received.source.parameter ?? '';
-      const claim = claimOf(received.event as ReceiptReceived, provider, this.trust);
+      const event = received.event as ReceiptReceived;
+      if (event.pulledUntil !== null && event.raw === null && event.report === null)
+        return { is: 'pulled', pull: { provider, until: this.notAhead(event.pulledUntil) } };
+      const claim = claimOf(event, provider, this.trust);
       return 'problem' in claim ? { is: 'bad', aside: claim } : { is: 'claim', claim };
     } catch (error) {
       return { is: 'unreadable', error };
     }
+  }
+
+  /** Nobody has been asked in the future, whatever the writer's clock says: deadlines to come would fire at once. */
+  private notAhead(ms: number): Date {
+    return new Date(Math.max(0, Math.min(ms, this.runtime.clock.now().getTime())));
   }
 
   private async write(manager: Manager, batch: readonly Received[], inputs: readonly Input[]): Promise<Written> {
@@ -95,42 +104,20 @@ export class ReceiptsStage {
     const opened = conversationsOpenedBy(facts);
     const letterOf = await this.match(manager, claims, opened);
     const byLetter = grouped(inputs, letterOf);
-    const ids = [...byLetter.keys()].sort();
-    const letters = new Map<string, LetterRow>();
-    const byCause = new Map<string, HistoryEntry[]>();
-    const folded: Folded[] = [];
-    if (ids.length > 0) {
-      const locked = await lockLetters(manager, ids);
-      const events = [...facts.map((fact) => fact.eventId), ...claims.map((claim) => claim.eventId)];
-      const known = await loadKnown(manager, ids, events, [...opened.keys()]);
-      const legs = Map.groupBy(known.legs, (leg) => leg.letterId);
-      const expectations = Map.groupBy(known.expectations, (one) => one.letterId);
-      const waiting = Map.groupBy(
-        known.waiting.flatMap((receipt) => this.readAgain(receipt)),
-        (claim) => opened.get(claim.conversationId) ?? '',
-      );
-      const recorded = new Set(known.entries.map((entry) => entryKey(entry.eventId, entry.kind)));
-      for (const id of ids) {
-        const result = fold(
-          {
-            letter: locked.get(id) ?? newLetter(id),
-            legs: legs.get(id) ?? [],
-            expectations: expectations.get(id) ?? [],
-            waiting: waiting.get(id) ?? [],
-            recorded,
-          },
-          byLetter.get(id) ?? [],
-        );
-        folded.push(result);
-        letters.set(id, result.letter);
-      }
-      for (const entry of [...known.entries, ...folded.flatMap(({ entries }) => entries)])
-        byCause.set(entry.cause, [...(byCause.get(entry.cause) ?? []), entry]);
-    }
+    const { folded, before } = await foldLetters(manager, byLetter, {
+      opened,
+      readAgain: (receipt) => this.readAgain(receipt),
+    });
+    const letters = new Map(folded.map(({ letter }) => [letter.id, letter]));
+    const byCause = Map.groupBy([...before, ...folded.flatMap(({ entries }) => entries)], ({ cause }) => cause);
     const receipts = receiptRows(claims, asides, folded);
     for (const { provider, eventId, problem } of receipts)
       if (problem !== null) this.logAside(provider, eventId, problem);
     if (folded.length > 0 || receipts.length > 0) await save(manager, folded, receipts);
+    await savePulls(
+      manager,
+      inputs.flatMap((input) => (input.is === 'pulled' ? [input.pull] : [])),
+    );
     await ConsumedOffsets.save(manager, batch);
     return { letters, byCause };
   }

@@ -16,6 +16,7 @@ import {
 } from '@postgang/runtime';
 import { eventually, freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
 import pg from 'pg';
+import { KafkaPosition } from '../src/expectations/own-position.js';
 import { service, verifyHistory, type HistoryEntry } from '../src/index.js';
 import { LetterFacts } from './letter-facts.js';
 
@@ -31,13 +32,14 @@ const notifications: LetterNotify[] = [];
 let closing: (() => Promise<unknown>)[] = [];
 let database: pg.Client;
 let publisher: Publisher;
+let kafka: ReturnType<typeof kafkaClient>;
 let signers: Record<string, SigningIdentity>;
 let stranger: SigningIdentity;
 
 beforeAll(async () => {
   const { brokers } = testServers();
   const log = createLogger('receipts', 'silent');
-  const kafka = kafkaClient({ brokers, topicPrefix: prefix }, 'receipts-spec', log);
+  kafka = kafkaClient({ brokers, topicPrefix: prefix }, 'receipts-spec', log);
   await createTopics(kafka, [], { prefix, replication: 1, partitions: 2 });
   const fresh = await freshDatabase();
   closing.push(() => fresh.drop());
@@ -59,6 +61,7 @@ beforeAll(async () => {
     POSTGRES_URL: fresh.url,
     LOG_LEVEL: 'silent',
     RECEIPT_TRUST: authority.trust.map(String).join('\n'),
+    DEADLINES_EVERY_MS: '50',
   };
   // two, so that a letter's facts and its receipts are often in different hands
   for (let instance = 1; instance <= 2; instance++) {
@@ -364,5 +367,61 @@ describe('receipts', () => {
     expect(aside.letter_id).toBeNull();
     // two topics, no order between them
     expect((await kinds(foreign)).sort()).toEqual(['accepted', 'routed']);
+  });
+
+  it('tells that a provider is late, once it has been asked and everything it said has been read', async () => {
+    const letter = digital();
+    const twoDaysAgo = Date.now() - 2 * 86_400_000;
+    const handedOver = { ...letter.dispatched(), handedOverAt: twoDaysAgo };
+    await send(accepted(letter), routed(letter));
+    await told(letter, 'ROUTED');
+    await send(draft('letter.dispatched.v1', letter.letterId, handedOver));
+    await told(letter, 'HANDED_OVER');
+    const pulledUntil = Date.now();
+    const event = { provider: 'digipost', conversationId: null, raw: null, report: null, receivedAt: 0, pulledUntil };
+    await send(draft('receipt.received.<provider>.v1', 'digipost', event, { parameter: 'digipost' }));
+    const late = await eventually('the news', () =>
+      statuses.find((one) => one.letterId === letter.letterId && one.reason === 'overdue'),
+    );
+    expect(late).toMatchObject({ status: 'HANDED_OVER', sender: AGENCY, reference: letter.reference, leg: 1 });
+    expect(await kinds(letter)).toContain('expectation-overdue');
+    await send(await receipt(letter, 'leveringskvittering'));
+    expect(await told(letter, 'DELIVERED')).toMatchObject({ reason: null });
+  });
+
+  it('knows when it has read everything, and when a single record is missing', async () => {
+    const letter = digital();
+    await send(accepted(letter), routed(letter));
+    await told(letter, 'ROUTED');
+    const offsets = 'SELECT topic, partition, next_offset FROM receipts.consumed_offset';
+    const { rows } = await database.query<{ topic: string; next_offset: string }>(offsets);
+    const positionWith = (known: unknown[]): KafkaPosition =>
+      new KafkaPosition(
+        { kafka, kafkaSettings: { brokers: testServers().brokers, topicPrefix: prefix } },
+        { query: <T>() => Promise.resolve(known as T) },
+      );
+    const last = rows.findIndex(({ topic }) => topic === 'letter.routed.v1');
+    const behind = rows.map((row, index) =>
+      index === last ? { ...row, next_offset: String(BigInt(row.next_offset) - 1n) } : row,
+    );
+    const [whole, lacking, empty] = [positionWith(rows), positionWith(behind), positionWith([])];
+    closing.push(...[whole, lacking, empty].map((position) => () => position.close()));
+    const ends = await whole.ends();
+    expect(await whole.reached(ends)).toBe(true);
+    expect(await lacking.reached(ends)).toBe(false);
+    expect(await empty.reached(ends)).toBe(false);
+  });
+
+  it('does not believe that a provider was asked in the future', async () => {
+    const event = { provider: 'print', conversationId: null, raw: null, report: null, receivedAt: 0 };
+    const pulled = { ...event, pulledUntil: Date.now() + 365 * 86_400_000 };
+    await send(draft('receipt.received.<provider>.v1', 'print', pulled, { parameter: 'print' }));
+    const until = await eventually('the pull', async () => {
+      const { rows } = await database.query<{ pulled_until: Date }>(
+        "SELECT pulled_until FROM receipts.provider_pull WHERE provider = 'print'",
+      );
+      return rows[0]?.pulled_until;
+    });
+    expect(until.getTime()).toBeLessThanOrEqual(Date.now());
   });
 });

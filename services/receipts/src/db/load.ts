@@ -113,6 +113,7 @@ export async function loadKnown(
       owedBy: one.owed_by,
       dueAt: new Date(one.due_at),
       metAt: null,
+      overdueAt: one.overdue_at === null ? null : new Date(one.overdue_at),
     })),
     entries: (row.entries ?? []).map((entry) => ({
       letterId: entry.letter_id,
@@ -163,7 +164,15 @@ interface LoadedRecord {
       }[]
     | null;
   expectations:
-    { letter_id: string; leg: number; awaits: LegState; owed_by: 'postgang' | 'provider'; due_at: string }[] | null;
+    | {
+        letter_id: string;
+        leg: number;
+        awaits: LegState;
+        owed_by: string;
+        due_at: string;
+        overdue_at: string | null;
+      }[]
+    | null;
   entries:
     | {
         letter_id: string;

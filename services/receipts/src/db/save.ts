@@ -38,10 +38,10 @@ const SAVE = `
     FROM json_to_recordset($3::json) AS x(letter_id uuid, seq int, at timestamptz, kind text, leg int, event_id text,
       cause text, data text, hash text)
   ), expectations AS (
-    INSERT INTO expectation (letter_id, leg, awaits, owed_by, due_at, met_at)
+    INSERT INTO expectation (letter_id, leg, awaits, owed_by, due_at, met_at, overdue_at)
     SELECT * FROM json_to_recordset($4::json) AS x(letter_id uuid, leg int, awaits text, owed_by text, due_at timestamptz,
-      met_at timestamptz)
-    ON CONFLICT (letter_id, leg, awaits) DO UPDATE SET met_at = excluded.met_at
+      met_at timestamptz, overdue_at timestamptz)
+    ON CONFLICT (letter_id, leg, awaits) DO UPDATE SET met_at = excluded.met_at, overdue_at = excluded.overdue_at
   )
   INSERT INTO receipt (event_id, letter_id, leg, conversation_id, provider, kind, raw, certificates, verified, problem, received_at)
   SELECT * FROM json_to_recordset($5::json) AS x(event_id text, letter_id uuid, leg int, conversation_id uuid, provider text,

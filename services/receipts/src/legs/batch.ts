@@ -1,4 +1,5 @@
 import { conversationIdOf } from '@postgang/pipeline';
+import type { Pull } from '../db/pulls.js';
 import type { Claim, SetAside } from '../verification/claim.js';
 import type { Fact } from './fact.js';
 
@@ -7,6 +8,7 @@ export type Input =
   | { readonly is: 'fact'; readonly fact: Fact }
   | { readonly is: 'claim'; readonly claim: Claim }
   | { readonly is: 'bad'; readonly aside: SetAside }
+  | { readonly is: 'pulled'; readonly pull: Pull }
   | { readonly is: 'nothing' }
   | { readonly is: 'unreadable'; readonly error: unknown };
 

@@ -30,7 +30,8 @@ export interface Fact {
     | { readonly of: 'letter'; readonly notify: Buffer | null }
     | { readonly of: 'refusal'; readonly reason: string; readonly detail: string }
     | LegEffect
-    | { readonly of: 'notification' };
+    | { readonly of: 'notification' }
+    | { readonly of: 'overdue'; readonly awaits: LegState };
   readonly leg?: number;
   /** Further particulars for the history; nothing personal. */
   readonly particulars?: Readonly<Record<string, string | number | boolean>>;

@@ -152,7 +152,7 @@ describe('fold', () => {
         .expectations.filter(({ metAt }) => metAt === null)
         .map(({ awaits, owedBy }) => `${awaits}/${owedBy}`);
     expect(open([routed()])).toEqual(['Sealed/postgang']);
-    expect(open([routed(), sealed(), handedOver()])).toEqual(['Delivered/provider']);
+    expect(open([routed(), sealed(), handedOver()])).toEqual(['Delivered/digipost']);
     expect(open([routed(), handedOver(), receipt('leveringskvittering')])).toEqual([]);
   });
 

@@ -1,5 +1,14 @@
 import { conversationIdOf } from '@postgang/pipeline';
-import { advance, dueAt, expectedAfter, letterStatus, refusalSentence } from '@postgang/rules';
+import {
+  advance,
+  dueAt,
+  expectedAfter,
+  letterStatus,
+  OVERDUE,
+  OVERDUE_SENTENCE,
+  refusalSentence,
+  type LegState,
+} from '@postgang/rules';
 import type { Announcement, EntryData } from '../history/announcement.js';
 import { canonical, chainStart, hashEntry, type HistoryEntry } from '../history/chain.js';
 import type { Claim, Problem } from '../verification/claim.js';
@@ -91,7 +100,11 @@ class Folding {
   apply(fact: Fact, cause: string): void {
     const key = entryKey(fact.eventId, fact.kind);
     if (this.recorded.has(key)) return;
+    const late = fact.effect?.of === 'overdue' ? this.late(fact.leg, fact.effect.awaits) : undefined;
+    // met between the look at the clock and the lock
+    if (fact.effect?.of === 'overdue' && late === undefined) return;
     this.recorded.add(key);
+    if (late !== undefined) return this.tellLate(fact, cause, late);
     const anonymous = this.letter.sender === null;
     if (anonymous && fact.sender !== undefined && fact.reference !== undefined) {
       this.letter.sender = fact.sender;
@@ -110,6 +123,30 @@ class Folding {
       ...(fact.particulars === undefined ? {} : { particulars: fact.particulars }),
     });
     if (fact.effect?.of === 'leg' && fact.effect.route !== undefined) this.takeWaiting(fact.leg as number, cause);
+  }
+
+  private late(leg: number | undefined, awaits: LegState): ExpectationRow | undefined {
+    return this.open.find(
+      (one) => one.leg === leg && one.awaits === awaits && one.metAt === null && one.overdueAt === null,
+    );
+  }
+
+  /** The state stays. The sender hears of a provider's silence; our own is the operator's business. */
+  private tellLate(fact: Fact, cause: string, expectation: ExpectationRow): void {
+    const { awaits, owedBy } = expectation;
+    expectation.overdueAt = fact.at;
+    this.touched.add(expectation);
+    const leg = this.legs.get(expectation.leg);
+    const tell = owedBy !== 'postgang' && leg !== undefined && leg === this.newest();
+    if (tell) {
+      leg.reason = OVERDUE;
+      leg.detail = OVERDUE_SENTENCE;
+      this.changed.add(leg);
+    }
+    this.record(fact, cause, {
+      ...(tell ? { announce: this.announcement(leg) } : {}),
+      particulars: { awaits, from: owedBy, dueAt: expectation.dueAt.toISOString() },
+    });
   }
 
   result(): Folded {
@@ -186,9 +223,10 @@ class Folding {
       letterId: leg.letterId,
       leg: leg.n,
       awaits: next.awaits,
-      owedBy: next.from,
+      owedBy: next.from === 'postgang' ? next.from : (leg.provider ?? next.from),
       dueAt: dueAt(next, at),
       metAt: null,
+      overdueAt: null,
     };
     this.open.push(opened);
     this.touched.add(opened);

@@ -37,9 +37,12 @@ export interface ExpectationRow {
   readonly letterId: string;
   readonly leg: number;
   readonly awaits: LegState;
-  readonly owedBy: 'postgang' | 'provider';
+  /** `postgang`, or the provider's name. */
+  readonly owedBy: string;
   readonly dueAt: Date;
   metAt: Date | null;
+  /** When the deadline fired. */
+  overdueAt: Date | null;
 }
 
 export const newLetter = (id: string): LetterRow => ({

@@ -60,9 +60,10 @@ export const REPORT_KIND = 'adapter-report';
 /** Verifies a record of receipt.received as far as it can be without its leg. Never throws for what is in the receipt. */
 export function claimOf(event: ReceiptReceived, provider: string, trust: readonly X509Certificate[]): Claim | SetAside {
   const receivedAt = validDate(new Date(event.receivedAt)) ?? new Date(0);
-  if (event.raw !== null && event.report === null)
+  if (event.raw !== null && event.report === null && event.pulledUntil === null)
     return receiptOf(event.raw, provider, receivedAt, trust, event.conversationId);
-  if (event.raw === null && event.report !== null) return reportOf(JSON.stringify(event.report), provider, receivedAt);
+  if (event.raw === null && event.report !== null && event.pulledUntil === null)
+    return reportOf(JSON.stringify(event.report), provider, receivedAt);
   return setAside(JSON.stringify(event), provider, receivedAt, event.conversationId, 'neither-receipt-nor-report');
 }
 
