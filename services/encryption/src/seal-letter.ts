@@ -1,25 +1,34 @@
 import { safeHref, sealPackage, type PackageDocument, type SigningIdentity } from '@postgang/document-package';
-import type { DocumentStore } from '@postgang/document-store';
+import type { DocumentStore, StoredDocument } from '@postgang/document-store';
 import type { KeyRing } from '@postgang/outside';
 import { conversationIdOf, messageIdOf, type LetterDispatch, type LetterRouted } from '@postgang/pipeline';
 import { hasLegalEffect, kindOf, participantOf } from '@postgang/rules';
-import { X509Certificate } from 'node:crypto';
+import type { RecipientCertificates } from './recipient-certificates.js';
 
 export interface Sealing {
   readonly store: DocumentStore;
   readonly keys: KeyRing;
   readonly signer: SigningIdentity;
+  readonly recipients: RecipientCertificates;
+}
+
+/** A package that is made, and how it becomes an event once the store has it. */
+export interface SealedLetter {
+  readonly cms: Buffer;
+  dispatch(stored: StoredDocument): LetterDispatch;
 }
 
 const INTERNAL = 'internal';
 
-/** Makes the package of a leg, puts it into the store, and says what its provider needs. */
+/** Makes the package of a leg, and says what its provider needs. */
 export async function sealLetter(
   routed: LetterRouted,
-  { store, keys, signer }: Sealing,
+  { store, keys, signer, recipients }: Sealing,
   now: Date,
-): Promise<LetterDispatch> {
+): Promise<SealedLetter> {
   const { letter, leg } = routed;
+  // certificates live in real time, also where business time runs fast
+  const recipient = recipients.certificateFor(routed.certificate, routed.providerOrganisation, new Date());
   const open = (field: string, sealed: Buffer): string => keys.open(INTERNAL, letter.letterId, field, sealed);
   const documents = await Promise.all(
     letter.documents.map(async (document, index): Promise<PackageDocument> => ({
@@ -43,13 +52,12 @@ export async function sealLetter(
     main,
     attachments,
     signer,
-    recipient: certificateOf(routed.certificate),
+    recipient,
     signingTime: now,
   });
-  const stored = await store.put(sealed.cms);
   const scope = `provider:${routed.provider}`;
   const seal = (field: string, value: string): Buffer => keys.seal(scope, letter.letterId, field, value);
-  return {
+  const dispatch = (stored: StoredDocument): LetterDispatch => ({
     letterId: letter.letterId,
     leg,
     sender: letter.sender,
@@ -70,7 +78,8 @@ export async function sealLetter(
       routed.postalAddress === null ? null : seal('postalAddress', open('postalAddress', routed.postalAddress)),
     print: routed.channel === 'PRINT' ? letter.print : null,
     sealedAt: now.getTime(),
-  };
+  });
+  return { cms: sealed.cms, dispatch };
 }
 
 /** The mailbox notifies in a channel when there is both a text and an address for it. §8 letters get a text even if the sender gave none. */
@@ -114,17 +123,3 @@ const NOTICE: Record<string, string> = {
   nn: 'Du har fått digital post frå det offentlege. Logg inn i den digitale postkassa di for å lese han.',
   en: 'You have received digital mail from a public body. Log in to your digital mailbox to read it.',
 };
-
-const certificates = new Map<string, X509Certificate>();
-
-/** Few certificates for many letters; parsing one costs as much as encrypting for it. */
-function certificateOf(der: Buffer): X509Certificate {
-  const key = der.toString('latin1');
-  let certificate = certificates.get(key);
-  if (certificate === undefined) {
-    certificate = new X509Certificate(der);
-    if (certificates.size > 100) certificates.clear();
-    certificates.set(key, certificate);
-  }
-  return certificate;
-}
