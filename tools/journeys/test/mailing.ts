@@ -41,7 +41,7 @@ export class Mailing {
       const part = this.cast[index % this.cast.length] as Part;
       const letter = letterTo(part, `${name}-${index}`);
       const { agency } = this.world;
-      const letterId = await insistently(async () => {
+      const letterId = await insistently(this.world, async () => {
         if (part.door !== 'kafka') return agency.handInByRest(letter);
         const record = await agency.recordForKafka(letter);
         await this.world.write(record);
@@ -81,14 +81,18 @@ export class Mailing {
 }
 
 /** The same reference is the same letter, so whoever got no answer asks again. A clear no is not asked twice. */
-async function insistently<T>(work: () => Promise<T>): Promise<T> {
+async function insistently<T>(world: World, work: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
       return await work();
     } catch (error) {
       const refused = / 4\d\d /.test((error as Error).message);
-      if (refused || performance.now() > deadline) throw error;
+      if (refused) throw error;
+      if (performance.now() > deadline)
+        throw new Error(`in vain for ${PATIENCE_MS / 1_000} s. The services' last words:\n${world.lastWords()}`, {
+          cause: error,
+        });
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }

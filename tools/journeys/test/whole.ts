@@ -20,7 +20,7 @@ export interface HistoryLine {
 /** What must have been written down on the way to each end. */
 const CARRIED = ['accepted', 'routed', 'sealed', 'handed-over'];
 const LATE_MS = 60_000;
-const STEPS: Partial<Record<LetterStatus, readonly string[]>> = {
+export const STEPS: Partial<Record<LetterStatus, readonly string[]>> = {
   DELIVERED: [...CARRIED, 'leveringskvittering'],
   OPENED: [...CARRIED, 'leveringskvittering', 'aapningskvittering'],
   POSTED: [...CARRIED, 'mottakskvittering', 'leveringskvittering'],
@@ -55,7 +55,11 @@ export async function expectWhole(world: World, mailing: Mailing): Promise<void>
 }
 
 /** A receipt may overtake the hand-over that was settled by asking; the history has both in the end. */
-async function completeHistory(world: World, letterId: string, steps: readonly string[]): Promise<HistoryLine[]> {
+export async function completeHistory(
+  world: World,
+  letterId: string,
+  steps: readonly string[],
+): Promise<HistoryLine[]> {
   let lines: HistoryLine[] = [];
   const missing = async (): Promise<readonly string[]> => {
     lines = (await read<{ history: HistoryLine[] }>(world, `/v1/letters/${letterId}/history`)).history;
