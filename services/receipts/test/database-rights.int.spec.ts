@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { openDatabase } from '@postgang/runtime';
+import { freshDatabase } from '@postgang/testing';
+import pg from 'pg';
+import { service } from '../src/index.js';
+
+const READER = `reader_${randomUUID().slice(0, 8)}`;
+const VIEWS = ['letter', 'history', 'receipt'];
+const TABLES = ['letter', 'leg', 'history', 'expectation', 'receipt', 'provider_pull', 'consumed_offset'];
+const INSUFFICIENT_PRIVILEGE = '42501';
+
+let close: (() => Promise<unknown>)[] = [];
+let owner: pg.Client;
+let reader: pg.Client;
+
+beforeAll(async () => {
+  const fresh = await freshDatabase();
+  close.push(() => fresh.drop());
+  const { migrations } = service.database as NonNullable<typeof service.database>;
+  const onStatement = (): void => undefined;
+  const source = await openDatabase({
+    ...{ url: fresh.url, schema: 'receipts', pool: 2, entities: [] },
+    ...{ migrations, onStatement },
+  });
+  close.push(() => source.destroy());
+  owner = new pg.Client({ connectionString: fresh.url });
+  await owner.connect();
+  close.push(async () => {
+    await owner.query(`DROP ROLE ${READER}`);
+    await owner.end();
+  });
+  await owner.query(`CREATE ROLE ${READER} LOGIN IN ROLE postgang_history_reader`);
+  const url = new URL(fresh.url);
+  url.username = READER;
+  reader = new pg.Client({ connectionString: url.href });
+  await reader.connect();
+  close.push(() => reader.end());
+}, 60_000);
+
+afterAll(async () => {
+  for (const one of close.reverse()) await one();
+  close = [];
+});
+
+describe('who may only read the views', () => {
+  it.each(VIEWS)('reads history_api_v1.%s and cannot write through it', async (view) => {
+    await expect(reader.query(`SELECT * FROM history_api_v1.${view}`)).resolves.toMatchObject({ rows: [] });
+    await expect(reader.query(`DELETE FROM history_api_v1.${view}`)).rejects.toMatchObject({
+      code: expect.stringMatching(/42501|55000/),
+    });
+  });
+
+  it.each(TABLES)('does not read table %s', async (table) => {
+    await expect(reader.query(`SELECT * FROM receipts.${table}`)).rejects.toMatchObject({
+      code: INSUFFICIENT_PRIVILEGE,
+    });
+  });
+});
+
+describe('the history table', () => {
+  const letter = randomUUID();
+
+  it('takes entries and gives none up, not even to its owner', async () => {
+    await owner.query(
+      `INSERT INTO receipts.history (letter_id, seq, at, kind, event_id, data, hash) VALUES ($1, 1, now(), 'x', 'e', '', '')`,
+      [letter],
+    );
+    for (const statement of [
+      "UPDATE receipts.history SET kind = 'y'",
+      'DELETE FROM receipts.history',
+      'TRUNCATE receipts.history',
+      "INSERT INTO receipts.history SELECT * FROM receipts.history ON CONFLICT (letter_id, seq) DO UPDATE SET kind = 'y'",
+    ])
+      await expect(owner.query(statement)).rejects.toThrow('history is append-only');
+    const { rows } = await owner.query('SELECT kind FROM receipts.history WHERE letter_id = $1', [letter]);
+    expect(rows).toEqual([{ kind: 'x' }]);
+  });
+
+  it('is kept from changes by those who hold the views as well', async () => {
+    await expect(reader.query("UPDATE history_api_v1.history SET kind = 'y'")).rejects.toMatchObject({
+      code: INSUFFICIENT_PRIVILEGE,
+    });
+  });
+});
