@@ -16,7 +16,8 @@ export interface Envelope {
   readonly attempt: number;
 }
 
-export type Headers = Record<string, string | Buffer | (string | Buffer)[] | undefined>;
+/** Kafka allows a header without a value. */
+export type Headers = Record<string, string | Buffer | (string | Buffer)[] | null | undefined>;
 
 export const cloudEventType = (subject: Subject): string => `no.postgang.${subject}`;
 
@@ -37,7 +38,7 @@ export function toHeaders(envelope: Envelope): Record<string, string> {
 export function header(headers: Headers | undefined, name: string): string | undefined {
   const value = headers?.[name];
   const first = Array.isArray(value) ? value[0] : value;
-  return first === undefined ? undefined : first.toString();
+  return first?.toString();
 }
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;

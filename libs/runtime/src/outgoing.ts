@@ -6,7 +6,6 @@ import {
   eventIdOf,
   retryTopic,
   toHeaders,
-  type Headers,
   type ServiceName,
 } from '@postgang/pipeline';
 import { describeError } from './scrub.js';
@@ -27,7 +26,7 @@ export const DEAD_BECAUSE = 'dead-because';
 export interface RawRecord {
   readonly key: string;
   readonly value: Buffer | null;
-  readonly headers: Headers;
+  readonly headers: Readonly<Record<string, string>>;
   readonly topic: string;
   readonly partition: number;
   readonly offset: string;
@@ -86,10 +85,7 @@ export function failedMessage(
   fate: AfterFailure,
   nowMs: number,
 ): OutgoingMessage {
-  const headers: Record<string, string | Buffer> = {};
-  for (const [name, value] of Object.entries(record.headers)) {
-    if (value !== undefined) headers[name] = Array.isArray(value) ? (value[0] as string | Buffer) : value;
-  }
+  const headers: Record<string, string> = { ...record.headers };
   headers[ORIGIN_TOPIC] ??= record.topic;
   headers[ORIGIN_PARTITION] ??= String(record.partition);
   headers[ORIGIN_OFFSET] ??= record.offset;

@@ -4,15 +4,12 @@ import {
   attemptOf,
   decode,
   header,
-  isUuid,
-  POSTGANG_NAMESPACE,
   retryTopic,
   RETRY_TIERS,
   topicName,
   topicOf,
   traceparentOf,
   Undecodable,
-  uuidv5,
   type ServiceName,
   type TopicName,
   type TopicPattern,
@@ -22,11 +19,12 @@ import type { Logger } from 'pino';
 import { lastValueFrom, type Observable } from 'rxjs';
 import type { FloodLimits } from '../flood-guard.js';
 import { FloodStopped, Gatherer, type Arrived, type StageReport } from '../gatherer.js';
-import { DUE_AT, failedMessage, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC, type RawRecord } from '../outgoing.js';
+import { failedMessage, ORIGIN_TOPIC, type RawRecord } from '../outgoing.js';
 import { afterFailure } from '../retry.js';
 import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
 import { kafkaConsumer, type FetchTuning } from './client.js';
 import { Committer } from './committer.js';
+import { dueNow, rawRecord, recordId } from './incoming.js';
 import type { BatchingSender } from './sender.js';
 
 /**
@@ -77,9 +75,11 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   /** Set before listen() by services that keep their offsets with their state. */
   positions: Positions | undefined;
   stopped: Error | undefined;
+  private readonly retryTopics: readonly string[];
 
   constructor(private readonly options: BatchServerOptions) {
     super();
+    this.retryTopics = RETRY_TIERS.map(({ tier }) => retryTopic(options.service, tier));
   }
 
   listen(callback: (error?: unknown) => void): void {
@@ -171,11 +171,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       return;
     }
     await this.run(main, 'main', topics);
-    await this.run(
-      retry,
-      'retry',
-      RETRY_TIERS.map(({ tier }) => retryTopic(service, tier)),
-    );
+    await this.run(retry, 'retry', this.retryTopics);
   }
 
   private async run(consumer: Consumer, role: 'main' | 'retry', topics: readonly string[]): Promise<void> {
@@ -234,11 +230,13 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   private async handleBatch(committer: Committer, payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
     const topic = batch.topic.slice(this.options.topicPrefix.length);
+    const retried = this.retryTopics.includes(topic);
     const chunk = 500;
     for (let from = 0; from < batch.messages.length; from += chunk) {
-      const { ready, dueIn } = dueNow(batch.messages.slice(from, from + chunk), Date.now());
+      const messages = batch.messages.slice(from, from + chunk);
+      const { ready, dueIn } = retried ? dueNow(messages, Date.now()) : { ready: messages, dueIn: undefined };
       if (ready.length > 0) {
-        await this.handle(topic, batch.partition, ready);
+        await this.handle(ready.map((message) => rawRecord(message, topic, batch.partition, retried)));
         const last = (ready.at(-1) as KafkaMessage).offset;
         if (!payload.isRunning() || payload.isStale()) return;
         await committer.commit(batch.topic, batch.partition, (BigInt(last) + 1n).toString());
@@ -249,18 +247,10 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     }
   }
 
-  private async handle(topic: string, partition: number, messages: readonly KafkaMessage[]): Promise<void> {
+  private async handle(records: readonly RawRecord[]): Promise<void> {
     const byGatherer = new Map<Gatherer, Arrived[]>();
     const undecodable: Promise<void>[] = [];
-    for (const message of messages) {
-      const raw: RawRecord = {
-        key: message.key?.toString() ?? '',
-        value: message.value,
-        headers: message.headers ?? {},
-        topic,
-        partition,
-        offset: message.offset,
-      };
+    for (const raw of records) {
       try {
         const { gatherer, arrived } = this.arrive(raw);
         const list = byGatherer.get(gatherer);
@@ -309,7 +299,14 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       stage: raw.topic,
       records: 1,
       durationMs: 0,
-      outcomes: { publish: 0, refuse: 0, skip: 0, failed: 0, 'dead-letter': 1 },
+      outcomes: {
+        publish: 0,
+        refuse: 0,
+        skip: 0,
+        failed: 0,
+        'dead-letter': 0,
+        [fate.to === 'retry' ? 'failed' : fate.to]: 1,
+      },
     });
     await this.options.sender.send([failedMessage(this.options.service, raw, error, fate, Date.now())]);
   }
@@ -390,26 +387,6 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       await admin.disconnect().catch(() => undefined);
     }
   }
-}
-
-/** Outside writers may leave the id out or write anything; their records are then told apart by where they lay first. */
-function recordId(origin: string, { headers, partition, offset }: RawRecord): string {
-  const id = header(headers, 'ce_id');
-  if (id !== undefined && isUuid(id)) return id;
-  const place = [origin, header(headers, ORIGIN_PARTITION) ?? partition, header(headers, ORIGIN_OFFSET) ?? offset];
-  return uuidv5(POSTGANG_NAMESPACE, place.join('/'));
-}
-
-/** Retry tiers: records become due in order, so the first that is not due ends the batch. */
-function dueNow(
-  messages: readonly KafkaMessage[],
-  nowMs: number,
-): { ready: readonly KafkaMessage[]; dueIn: number | undefined } {
-  for (let index = 0; index < messages.length; index++) {
-    const due = Number(header((messages[index] as KafkaMessage).headers, DUE_AT) ?? 0);
-    if (due > nowMs) return { ready: messages.slice(0, index), dueIn: due - nowMs };
-  }
-  return { ready: messages, dueIn: undefined };
 }
 
 const isObservable = (value: unknown): boolean =>

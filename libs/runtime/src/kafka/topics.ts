@@ -1,4 +1,4 @@
-import { concreteTopics } from '@postgang/pipeline';
+import { concreteTopics, topicOf } from '@postgang/pipeline';
 import type { Admin, Kafka } from 'kafkajs';
 
 export interface TopicLayout {
@@ -9,6 +9,8 @@ export interface TopicLayout {
 }
 
 const DAY_MS = 86_400_000;
+/** Twice the broker's usual limit: a record of any size that was let in fits, with its failure told in the headers. */
+const SET_ASIDE_BYTES = 2_097_152;
 
 /** Creates what is missing of the letter's way; existing topics are left alone. Returns how many were created. */
 export async function createTopics(kafka: Kafka, agencies: readonly string[], layout: TopicLayout): Promise<number> {
@@ -30,6 +32,7 @@ export async function createTopics(kafka: Kafka, agencies: readonly string[], la
         configEntries: [
           { name: 'retention.ms', value: String(topic.retentionDays * DAY_MS) },
           { name: 'cleanup.policy', value: 'delete' },
+          ...particulars(topic.name),
           ...(layout.replication >= 3 ? [{ name: 'min.insync.replicas', value: '2' }] : []),
         ],
       })),
@@ -42,6 +45,16 @@ export async function createTopics(kafka: Kafka, agencies: readonly string[], la
   } finally {
     await admin.disconnect();
   }
+}
+
+function particulars(name: string): { name: string; value: string }[] {
+  const row = topicOf(name);
+  // retry tiers and dead letters
+  if (row === undefined) return [{ name: 'max.message.bytes', value: String(SET_ASIDE_BYTES) }];
+  // An agency's client may compress as it likes: the broker unpacks. kafkajs dies of codecs it does not know, and of what a bomb unpacks to.
+  if ((row.topic.writers as readonly string[]).includes('agency'))
+    return [{ name: 'compression.type', value: 'uncompressed' }];
+  return [];
 }
 
 const LED_MS = 30_000;
