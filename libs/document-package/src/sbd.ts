@@ -1,3 +1,4 @@
+import { NOTICE_ADDRESS } from '@postgang/rules';
 import { charactersIn } from './characters.js';
 import { PackageError } from './errors.js';
 
@@ -393,10 +394,6 @@ function organisationField(value: unknown, at: string): void {
   match(organisation['value'], /[0-9]{4}:\w{1,35}/, `${at}/value`);
 }
 
-/** A dot in the domain and plain ASCII, which the schema's `email` format asks for. */
-const EMAIL =
-  /^(?!.*\.\.)[\w!#$%&'*+/=?^`{|}~.-]{1,64}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
-
 function noticesOf(value: unknown, at: string): void {
   const notices = object(value, at);
   const check = (name: string, address: string, most: number, valid: RegExp): void => {
@@ -412,8 +409,8 @@ function noticesOf(value: unknown, at: string): void {
       days.every((day) => Number.isInteger(day) && day >= 0 && day <= 25);
     if (!whole) throw invalid(`${at}/${name}/repetisjoner`);
   };
-  check('epostvarsel', 'epostadresse', 500, EMAIL);
-  check('smsvarsel', 'mobiltelefonnummer', 160, /^(?=.{8,20}$)\+?[- _0-9]+$/);
+  check('epostvarsel', 'epostadresse', 500, NOTICE_ADDRESS.email);
+  check('smsvarsel', 'mobiltelefonnummer', 160, NOTICE_ADDRESS.mobile);
 }
 
 const ADDRESS_LIMITS: Record<string, number> = {

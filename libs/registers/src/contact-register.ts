@@ -1,6 +1,6 @@
 import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
 import type { HttpClient, TransientError } from '@postgang/outside';
-import type { ContactPoint, RegisterEntry } from '@postgang/rules';
+import { NOTICE_ADDRESS, type ContactPoint, type RegisterEntry } from '@postgang/rules';
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { ask, bySender, chunks, type Asked, type Errand } from './asking.js';
@@ -115,19 +115,26 @@ export class ContactRegister {
 function entryOf(found: Person): RegisterEntry {
   const { kontaktinformasjon: contact, digital_post: mailbox } = found;
   const point = (
+    usable: RegExp,
     value: string | undefined,
     updated: Date | undefined,
     verified: Date | undefined,
   ): ContactPoint | undefined =>
-    value === undefined || value === ''
+    value === undefined || !usable.test(value)
       ? undefined
       : {
           value,
           ...(updated === undefined ? {} : { updatedAt: updated }),
           ...(verified === undefined ? {} : { verifiedAt: verified }),
         };
-  const email = point(contact?.epostadresse, contact?.epostadresse_oppdatert, contact?.epostadresse_sist_verifisert);
+  const email = point(
+    NOTICE_ADDRESS.email,
+    contact?.epostadresse,
+    contact?.epostadresse_oppdatert,
+    contact?.epostadresse_sist_verifisert,
+  );
   const mobile = point(
+    NOTICE_ADDRESS.mobile,
     contact?.mobiltelefonnummer,
     contact?.mobiltelefonnummer_oppdatert,
     contact?.mobiltelefonnummer_sist_verifisert,
