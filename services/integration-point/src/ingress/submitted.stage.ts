@@ -1,5 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { newTrace, NotOpenable } from '@postgang/outside';
+import { newTrace, NotOpenable, UnknownKey } from '@postgang/outside';
 import { isUuid, letterIdOf, type LetterSubmitted } from '@postgang/pipeline';
 import {
   CONFIG,
@@ -79,7 +79,9 @@ export class SubmittedStage {
     try {
       input = inputOf(this.runtime.keys, sender, letterId, event, uploads);
     } catch (error) {
-      if (!(error instanceof NotOpenable)) return failed(error);
+      // an agency's new key is here within seconds: after one retry the key is wrong, and the agency must hear of it
+      const unknownKey = error instanceof UnknownKey && received.attempt > 0;
+      if (!(error instanceof NotOpenable) && !unknownKey) return failed(error);
       return no(received, 'not-openable', "A field is not sealed with the agency's key for this letter.");
     }
     const checked = checkLetter(input, this.config.POSTGANG_ENVIRONMENT);
