@@ -27,7 +27,7 @@ import {
   type Seen,
 } from './rig.js';
 
-beforeAll(startRig, 60_000);
+beforeAll(() => startRig(), 60_000);
 afterAll(stopRig, 30_000);
 beforeEach(resetRig);
 

@@ -46,7 +46,7 @@ let running: RunningService;
 export let database: pg.Client;
 
 /** The service on real servers, with the gate between it and the sandbox. Once per spec file. */
-export async function startRig(): Promise<void> {
+export async function startRig(registerTimeoutMs = 20_000): Promise<void> {
   const { brokers, redis } = testServers();
   const kafka = kafkaClient({ brokers, topicPrefix: prefix }, 'spec', createLogger('spec', 'silent'));
   await createTopics(kafka, [], { prefix, replication: 1, partitions: 2 });
@@ -96,7 +96,7 @@ export async function startRig(): Promise<void> {
     MASKINPORTEN_CLIENT_ID: sandbox.operator.clientId,
     KRR_URL: registers,
     POPULATION_REGISTER_URL: registers,
-    REGISTER_TIMEOUT_MS: '1500',
+    REGISTER_TIMEOUT_MS: String(registerTimeoutMs),
   });
   closing.push(() => running.stop());
   database = new pg.Client({ connectionString: fresh.url, options: '-c search_path=register_lookup' });
