@@ -281,6 +281,43 @@ describe('receipts', () => {
     expect((await kinds(letter)).sort()).toEqual(['accepted', 'handed-over', 'leveringskvittering', 'routed']);
   });
 
+  it('is not held up by a hundred bad ones in front, and keeps each with its problem', async () => {
+    const letter = digital();
+    await send(accepted(letter), routed(letter));
+    await told(letter, 'ROUTED');
+    const good = await rawReceipt(letter, 'leveringskvittering');
+    const [header, , signature] = good.split('.') as [string, string, string];
+    const bad = Array.from(
+      { length: 100 },
+      (_, index) => `${header}.${btoa(`bad ${index}`).replaceAll('=', '')}.${signature}`,
+    );
+    // one key, so one partition: they lie before it
+    await send(...bad.map((raw) => received(letter, raw)), received(letter, good));
+    await told(letter, 'DELIVERED');
+    const { rows } = await database.query(
+      'SELECT count(*)::int AS bad FROM receipts.receipt WHERE raw = ANY($1) AND problem IS NOT NULL AND letter_id IS NULL',
+      [bad],
+    );
+    expect(rows).toEqual([{ bad: 100 }]);
+    expect((await kinds(letter)).sort()).toEqual(['accepted', 'leveringskvittering', 'routed']);
+  });
+
+  it('takes a receipt that comes twice as one, whatever its records are called', async () => {
+    const letter = digital();
+    await send(accepted(letter), routed(letter));
+    await told(letter, 'ROUTED');
+    const raw = await rawReceipt(letter, 'leveringskvittering');
+    await send(received(letter, raw), received(letter, raw));
+    await told(letter, 'DELIVERED');
+    await send(received(letter, raw), await receipt(letter, 'aapningskvittering'));
+    await told(letter, 'OPENED');
+    expect((await kinds(letter)).sort()).toEqual(['aapningskvittering', 'accepted', 'leveringskvittering', 'routed']);
+    const { rows } = await database.query('SELECT kind FROM history_api_v1.receipt WHERE letter_id = $1', [
+      letter.letterId,
+    ]);
+    expect(rows).toHaveLength(2);
+  });
+
   it('writes one entry for a record that comes twice, and publishes the same status again', async () => {
     const letter = digital();
     const again = { ...routed(letter), id: randomUUID() };

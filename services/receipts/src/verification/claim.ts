@@ -146,5 +146,7 @@ const validDate = (date: Date): Date | undefined => {
 
 function conversationOf(sbd: Sbd): string | undefined {
   const scopes = sbd.standardBusinessDocument.standardBusinessDocumentHeader.businessScope.scope;
-  return scopes.find((scope) => scope.type === 'ConversationId')?.instanceIdentifier?.toLowerCase();
+  const [conversation, second] = scopes.filter((scope) => scope.type === 'ConversationId');
+  // of two, another reader might take the other
+  return second === undefined ? conversation?.instanceIdentifier?.toLowerCase() : undefined;
 }
