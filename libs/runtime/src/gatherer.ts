@@ -160,6 +160,8 @@ export class Gatherer {
     outcomes.forEach((outcome, index) => {
       const { received, raw } = wave[index] as Arrived;
       if (outcome.kind === 'publish') {
+        // a stage with state publishes the refusal its row holds
+        if (outcome.events.some(({ subject }) => subject === 'letter.refused.v1')) unhappy += 1;
         outcome.events.forEach((event, ordinal) =>
           messages.push(eventMessage(this.stage.service, received.id, ordinal, event, received.traceparent)),
         );

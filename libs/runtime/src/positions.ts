@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Manager } from './database.js';
-import type { Positions } from './kafka/batch-server.js';
+import type { Positions } from './kafka/own-positions.js';
 import type { Received } from './stage.js';
 
 /** DDL of the table; each state-owning service creates it in its own schema by a migration. */

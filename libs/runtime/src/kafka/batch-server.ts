@@ -24,6 +24,7 @@ import { afterFailure } from '../retry.js';
 import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
 import { kafkaConsumer, type FetchTuning } from './client.js';
 import { Committer } from './committer.js';
+import { seekToOwnPositions, type Assignment, type Positions } from './own-positions.js';
 import { dueNow, rawRecord, recordId } from './incoming.js';
 import type { BatchingSender } from './sender.js';
 
@@ -36,11 +37,6 @@ import type { BatchingSender } from './sender.js';
  * Nothing is committed before what came of it is acknowledged. When a dependency is down the partitions pause, nothing is committed, and
  * after a growing wait the same records are delivered again: their work is the probe.
  */
-export interface Positions {
-  /** Next offsets that the service's own database holds for the topic, by partition. A restored database is behind Kafka and is replayed. */
-  load(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>>;
-}
-
 export interface BatchServerOptions {
   readonly service: ServiceName;
   readonly kafka: Kafka;
@@ -59,6 +55,7 @@ export interface BatchServerOptions {
 }
 
 const HEARTBEAT_MS = 3_000;
+const POSITIONS_AGAIN_MS = 1_000;
 const PAUSE_MS = [500, 1_000, 2_000, 5_000] as const;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const CONCURRENT_PARTITIONS = 128;
@@ -72,6 +69,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly assigned = { main: false, retry: false };
   private seeking: Promise<void> = Promise.resolve();
+  private assignments = 0;
   /** Set before listen() by services that keep their offsets with their state. */
   positions: Positions | undefined;
   stopped: Error | undefined;
@@ -179,7 +177,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       // a pause outlives a rebalance in kafkajs, also for partitions that left and come back
       consumer.resume(consumer.paused());
       this.assigned[role] = true;
-      if (role === 'main') this.seeking = this.seekToOwnPositions(consumer, payload.memberAssignment);
+      if (role === 'main') this.seeking = this.findOwnPlace(consumer, payload.memberAssignment);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.assigned[role] = false;
@@ -209,10 +207,10 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
 
   /** A throw out of eachBatch stops every partition, and a TypeError kills the consumer for good: so nothing but a lost membership leaves here. */
   private async eachBatch(committer: Committer, payload: EachBatchPayload): Promise<void> {
-    await this.seeking;
-    if (!payload.isRunning() || payload.isStale()) return;
     const beat = setInterval(() => void payload.heartbeat().catch(() => undefined), HEARTBEAT_MS);
     try {
+      await this.seeking;
+      if (!payload.isRunning() || payload.isStale()) return;
       await this.handleBatch(committer, payload);
       this.downFor = 0;
     } catch (error) {
@@ -354,37 +352,23 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     this.timers.add(timer);
   }
 
-  private async seekToOwnPositions(consumer: Consumer, assignment: Record<string, number[]>): Promise<void> {
-    const positions = this.positions;
+  /**
+   * Nothing is handled before this is done; while database or broker are away it is tried again and again. A newer assignment, or the end,
+   * makes an older one pointless.
+   */
+  private async findOwnPlace(consumer: Consumer, assignment: Assignment): Promise<void> {
+    const { positions } = this;
     if (positions === undefined) return;
-    const groupId = `${this.options.topicPrefix}${this.options.service}`;
-    const admin = this.options.kafka.admin();
-    try {
-      await admin.connect();
-      for (const [topic, partitions] of Object.entries(assignment)) {
-        const own = await positions.load(topic.slice(this.options.topicPrefix.length), partitions);
-        const committed = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [];
-        const earliest = new Map(
-          (await admin.fetchTopicOffsets(topic)).map((entry) => [entry.partition, BigInt(entry.low)]),
-        );
-        for (const partition of partitions) {
-          const kafkaOffset = BigInt(committed.find((entry) => entry.partition === partition)?.offset ?? '-1');
-          const low = earliest.get(partition) ?? 0n;
-          const mine = own.get(partition) ?? low;
-          if (kafkaOffset > mine) {
-            this.options.log.warn(
-              { topic, partition, own: mine.toString(), committed: kafkaOffset.toString() },
-              'database is behind the committed offset; replaying',
-            );
-            consumer.seek({ topic, partition, offset: (mine > low ? mine : low).toString() });
-          }
-        }
+    const { kafka, topicPrefix, service, log } = this.options;
+    const mine = ++this.assignments;
+    while (mine === this.assignments && !this.closed) {
+      try {
+        const groupId = `${topicPrefix}${service}`;
+        return await seekToOwnPositions(consumer, assignment, { kafka, topicPrefix, groupId, positions, log });
+      } catch (error) {
+        log.warn({ err: error }, 'own positions could not be read yet');
+        await new Promise((resolve) => setTimeout(resolve, POSITIONS_AGAIN_MS));
       }
-    } catch (error) {
-      this.options.log.error({ err: error }, 'own positions could not be read; starting over');
-      this.options.onFatal(error);
-    } finally {
-      await admin.disconnect().catch(() => undefined);
     }
   }
 }

@@ -77,13 +77,21 @@ export interface FetchTuning {
   readonly minBytes: number;
   /** … but at most so long (milliseconds). */
   readonly maxWaitMs: number;
+  /** A member that was not heard of for so long is given up, and others get its partitions. */
+  readonly sessionMs?: number;
 }
+
+const SESSION_MS = 30_000;
+const HEARTBEAT_MS = 3_000;
+
+/** Three chances before the session ends. */
+export const heartbeatMs = ({ sessionMs = SESSION_MS }: FetchTuning): number => Math.min(HEARTBEAT_MS, sessionMs / 3);
 
 export function kafkaConsumer(kafka: Kafka, groupId: string, tuning: FetchTuning): Consumer {
   return kafka.consumer({
     groupId,
-    sessionTimeout: 30_000,
-    heartbeatInterval: 3_000,
+    sessionTimeout: tuning.sessionMs ?? SESSION_MS,
+    heartbeatInterval: heartbeatMs(tuning),
     rebalanceTimeout: 60_000,
     minBytes: tuning.minBytes,
     maxWaitTimeInMs: tuning.maxWaitMs,

@@ -29,6 +29,13 @@ export const runtimeConfig = z.object({
     .max(5_000)
     .default(500)
     .describe('but at most so long (milliseconds)'),
+  KAFKA_SESSION_MS: z.coerce
+    .number()
+    .int()
+    .min(6_000)
+    .max(300_000)
+    .default(30_000)
+    .describe('a killed process gives its partitions up after so long (milliseconds)'),
   POSTGRES_URL: z
     .string()
     .optional()
@@ -44,6 +51,13 @@ export const runtimeConfig = z.object({
     .default(0)
     .describe('/livez /readyz /metrics; 0 = a free port'),
   MANAGEMENT_HOST: z.string().default('127.0.0.1').describe('address the management port is bound to'),
+  SHUTDOWN_MS: z.coerce
+    .number()
+    .int()
+    .min(1_000)
+    .max(600_000)
+    .default(20_000)
+    .describe('a stop that takes longer is given up (milliseconds); stay below what the platform allows'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')

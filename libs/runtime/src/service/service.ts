@@ -75,6 +75,9 @@ export interface RunningService {
   readonly managementUrl: string;
   /** Base URL of the public side, if there is one. */
   readonly url: string | undefined;
+  readonly log: Logger;
+  /** How long a stop may take (milliseconds). */
+  readonly shutdownMs: number;
   ready(): boolean;
   stop(): Promise<void>;
 }
@@ -156,7 +159,11 @@ async function start<C extends RuntimeConfig>(
     topicPrefix: kafkaSettings.topicPrefix,
     sender,
     log,
-    fetch: { minBytes: config.FETCH_MIN_BYTES, maxWaitMs: config.FETCH_MAX_WAIT_MS },
+    fetch: {
+      minBytes: config.FETCH_MIN_BYTES,
+      maxWaitMs: config.FETCH_MAX_WAIT_MS,
+      sessionMs: config.KAFKA_SESSION_MS,
+    },
     parameters: () => service.topicParameters?.(runtime, config) ?? Promise.resolve({}),
     classify: classifyDatabaseError,
     report: (report) => metrics.stage(report),
@@ -210,6 +217,8 @@ async function start<C extends RuntimeConfig>(
     name: service.name,
     managementUrl: `http://${config.MANAGEMENT_HOST}:${management.port}`,
     url,
+    log,
+    shutdownMs: config.SHUTDOWN_MS,
     ready: () => server.ready && !stopping,
     stop: async () => {
       stopping = true;
