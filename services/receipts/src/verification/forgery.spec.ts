@@ -49,8 +49,8 @@ beforeAll(async () => {
   try {
     who['self-signed'] = selfSigned();
   } catch {
-    console.warn(
-      'SKIPPED in part: no openssl on the PATH to make a self-signed certificate; an unknown root stands in',
+    process.stderr.write(
+      'SKIPPED in part: no openssl on the PATH to sign a certificate with itself; a stranger stands in\n',
     );
     who['self-signed'] = who['stranger'];
   }
