@@ -6,6 +6,7 @@ import { Initial1763900000000 } from './db/1-initial.migration.js';
 import { Overdue1764000000000 } from './db/2-overdue.migration.js';
 import { AppendOnly1764000000001 } from './db/3-append-only.migration.js';
 import { Readers1764000000002 } from './db/4-readers.migration.js';
+import { Chains1764000000003 } from './db/5-chains.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
 /** Keeps what happened to every letter: leg states, history, expectations, receipts; tells the status. */
@@ -16,7 +17,13 @@ export const service: Service<ReceiptsConfig> = {
   // every statement here is multi-row SQL, so there are no entities; tables are made by the migrations
   database: {
     entities: [],
-    migrations: [Initial1763900000000, Overdue1764000000000, AppendOnly1764000000001, Readers1764000000002],
+    migrations: [
+      Initial1763900000000,
+      Overdue1764000000000,
+      AppendOnly1764000000001,
+      Readers1764000000002,
+      Chains1764000000003,
+    ],
   },
   topicParameters: () => Promise.resolve({ provider: PROVIDERS_WITH_TOPICS }),
 };

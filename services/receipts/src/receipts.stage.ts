@@ -4,7 +4,6 @@ import { certificatesFromPem } from '@postgang/document-package';
 import { type ReceiptReceived } from '@postgang/pipeline';
 import {
   CONFIG,
-  ConsumedOffsets,
   failed,
   publish,
   RUNTIME,
@@ -27,6 +26,9 @@ import { factOf } from './legs/fact.js';
 import { foldLetters } from './legs/fold-letters.js';
 import { newLetter, type LetterRow } from './legs/letter.js';
 import { claimOf, receiptOf, REPORT_KIND, reportOf, type Claim } from './verification/claim.js';
+
+/** A batch costs the same number of statements however large it is, and nothing on a letter's way waits for this service. */
+const EVERY_MS = 300;
 
 /** What a batch came to: entries written now or before, by the event that caused them, and their letters as they are now. */
 interface Written {
@@ -59,7 +61,7 @@ export class ReceiptsStage {
       'recipient.notified.v1',
       'letter.refused.v1',
     ],
-    { maxBatch: 2_000, severalPerLetter: true },
+    { maxBatch: 2_000, everyMs: EVERY_MS, severalPerLetter: true },
   )
   async handle(batch: readonly Received[]): Promise<readonly Outcome[]> {
     const inputs = batch.map((received) => this.read(received));
@@ -113,12 +115,11 @@ export class ReceiptsStage {
     const receipts = receiptRows(claims, asides, folded);
     for (const { provider, eventId, problem } of receipts)
       if (problem !== null) this.logAside(provider, eventId, problem);
-    if (folded.length > 0 || receipts.length > 0) await save(manager, folded, receipts);
     await savePulls(
       manager,
       inputs.flatMap((input) => (input.is === 'pulled' ? [input.pull] : [])),
     );
-    await ConsumedOffsets.save(manager, batch);
+    await save(manager, folded, receipts, batch);
     return { letters, byCause };
   }
 
@@ -131,10 +132,8 @@ export class ReceiptsStage {
     const asked = [...new Set(claims.map((claim) => claim.conversationId))].filter((id) => !opened.has(id));
     let stored = await lettersOfConversations(manager, asked);
     if (asked.some((id) => !stored.has(id))) {
-      await lockConversations(manager, 'waiting');
+      await lockConversations(manager);
       stored = await lettersOfConversations(manager, asked);
-    } else if (opened.size > 0) {
-      await lockConversations(manager, 'opening');
     }
     return new Map([...stored, ...opened]);
   }

@@ -22,19 +22,30 @@ export async function lettersOfConversations(
 
 /**
  * A receipt and its leg may arrive at the same moment in two processes; each would miss the other's uncommitted row, and the receipt would wait
- * for ever. Taken before any row lock, so that it can be in no deadlock with them.
+ * for ever. Whoever lets a receipt wait takes this before any row lock, so that it can be in no deadlock with them.
  */
-export async function lockConversations(manager: Manager, mode: 'opening' | 'waiting'): Promise<void> {
-  const lock = mode === 'waiting' ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared';
-  await manager.query(`SELECT ${lock}($1)`, [CONVERSATIONS]);
+export async function lockConversations(manager: Manager): Promise<void> {
+  await manager.query('SELECT pg_advisory_xact_lock($1)', [CONVERSATIONS]);
 }
 
-/** Makes missing letters and locks them all, in id order, so that chains do not fork and two batches do not wait for each other in a ring. */
-export async function lockLetters(manager: Manager, ids: readonly string[]): Promise<Map<string, LetterRow>> {
-  await manager.query(
-    'INSERT INTO letter (id) SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING',
-    [ids],
-  );
+/** The row of the lock is needed for every row inserted: it is taken before the first. */
+const INSERT_LETTERS = {
+  only: 'INSERT INTO letter (id) SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING',
+  opening: `WITH opening AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($2))
+    INSERT INTO letter (id) SELECT id FROM opening CROSS JOIN unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING`,
+};
+
+/**
+ * Makes missing letters and locks them all, in id order, so that chains do not fork and two batches do not wait for each other in a ring.
+ * `opening`: legs become known with this batch; it holds the other side of {@link lockConversations}.
+ */
+export async function lockLetters(
+  manager: Manager,
+  ids: readonly string[],
+  opening: boolean,
+): Promise<Map<string, LetterRow>> {
+  if (opening) await manager.query(INSERT_LETTERS.opening, [ids, CONVERSATIONS]);
+  else await manager.query(INSERT_LETTERS.only, [ids]);
   const rows = await manager.query<LetterRecord[]>(
     `SELECT id, sender, reference, status, seq, head_hash, notify, notify_leg, refused_reason, refused_detail
      FROM letter WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`,

@@ -15,7 +15,7 @@ export function receiptRows(
       const matched = problem === null ? { letterId: letter.id, leg } : {};
       rows.set(claim.eventId, { ...claimRow(claim), ...matched, problem });
     }
-  const unknown = { letterId: null, leg: null, kind: null, certificates: null, verified: false };
+  const unknown = { letterId: null, leg: null, kind: null, chain: null, verified: false };
   for (const aside of asides) rows.set(aside.eventId, { ...unknown, ...aside });
   return [...rows.values()].sort((a, b) => (a.eventId < b.eventId ? -1 : 1));
 }
@@ -31,7 +31,7 @@ function claimRow(claim: Claim): ReceiptRow {
     provider,
     kind: signed ? says.kind : REPORT_KIND,
     raw,
-    certificates: signed ? says.certificates : null,
+    chain: signed ? says.chain : null,
     verified: signed,
     problem: null,
     receivedAt,

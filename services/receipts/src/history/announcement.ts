@@ -23,11 +23,16 @@ export interface EntryData {
   readonly particulars?: Readonly<Record<string, string | number | boolean>>;
 }
 
+const said = new WeakMap<HistoryEntry, EntryData>();
+
+/** What was just written need not be parsed to be published. */
+export const remember = (entry: HistoryEntry, data: EntryData): void => void said.set(entry, data);
+
 const WIRE_CHANNEL = { digital: 'DIGITAL_MAILBOX', print: 'PRINT' } as const;
 
 /** What a history entry says to others. Ids follow from the row: published twice, it is the same event. */
 export function draftsOf(letter: LetterRow, entry: HistoryEntry): Draft[] {
-  const data = JSON.parse(entry.data.toString('utf8')) as EntryData;
+  const data = said.get(entry) ?? (JSON.parse(entry.data.toString('utf8')) as EntryData);
   const drafts: Draft[] = [];
   // nobody can be told as long as the agency is not known; the entry that brings it announces the status
   if (data.announce !== undefined && letter.sender !== null && letter.reference !== null)

@@ -47,12 +47,13 @@ export function verifyHistory(
 }
 
 /** JSON with sorted keys: the same content is the same bytes. */
-export function canonical(value: unknown): Buffer {
-  return Buffer.from(
-    JSON.stringify(value, (_key, part: unknown) =>
-      typeof part === 'object' && part !== null && !Array.isArray(part)
-        ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-        : part,
-    ),
-  );
+export const canonical = (value: unknown): Buffer => Buffer.from(JSON.stringify(sorted(value)));
+
+function sorted(value: unknown): unknown {
+  // a Date is left to JSON
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const result: Record<string, unknown> = {};
+  for (const name of Object.keys(value).sort()) result[name] = sorted((value as Record<string, unknown>)[name]);
+  return result;
 }

@@ -22,7 +22,7 @@ export async function foldLetters(
 ): Promise<{ folded: readonly Folded[]; before: readonly HistoryEntry[] }> {
   const ids = [...byLetter.keys()].sort();
   if (ids.length === 0) return { folded: [], before: [] };
-  const locked = await lockLetters(manager, ids);
+  const locked = await lockLetters(manager, ids, opened.size > 0);
   const events = [...new Set([...byLetter.values()].flatMap((inputs) => inputs.map(({ eventId }) => eventId)))];
   const known = await loadKnown(manager, ids, events, [...opened.keys()]);
   const legs = Map.groupBy(known.legs, (leg) => leg.letterId);

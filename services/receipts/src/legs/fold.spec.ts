@@ -50,7 +50,15 @@ const receipt = (kind: ReceiptKind, signer = PROVIDER): Claim => ({
   provider: 'digipost',
   raw: 'raw',
   receivedAt: at(),
-  says: { by: 'signature', kind, at: at(), signer, sender: `0192:${signer}`, certificates: '', errorType: undefined },
+  says: {
+    by: 'signature',
+    kind,
+    at: at(),
+    signer,
+    sender: `0192:${signer}`,
+    chain: { id: '', pem: '' },
+    errorType: undefined,
+  },
 });
 const report = (outcome: 'TAKEN' | 'REFUSED', provider: string): Claim => ({
   ...receipt('feil'),

@@ -9,7 +9,7 @@ import {
   refusalSentence,
   type LegState,
 } from '@postgang/rules';
-import type { Announcement, EntryData } from '../history/announcement.js';
+import { remember, type Announcement, type EntryData } from '../history/announcement.js';
 import { canonical, chainStart, hashEntry, type HistoryEntry } from '../history/chain.js';
 import type { Claim, Problem } from '../verification/claim.js';
 import { isRouted, judge } from '../verification/judge.js';
@@ -117,9 +117,9 @@ class Folding {
     this.letter.status = letterStatus(newest?.state, this.letter.refusedReason !== null);
     const tell = this.letter.status !== before || (anonymous && this.letter.sender !== null);
     this.record(fact, cause, {
-      ...(stale ? { stale } : {}),
+      ...(stale ? { stale: true } : {}),
       ...(tell ? { announce: this.announcement(newest) } : {}),
-      ...(notify ? { notify } : {}),
+      ...(notify ? { notify: true } : {}),
       ...(fact.particulars === undefined ? {} : { particulars: fact.particulars }),
     });
     if (fact.effect?.of === 'leg' && fact.effect.route !== undefined) this.takeWaiting(fact.leg as number, cause);
@@ -259,11 +259,7 @@ class Folding {
     };
   }
 
-  private record(
-    fact: Fact,
-    cause: string,
-    said: Omit<EntryData, 'stale' | 'notify'> & { stale?: boolean; notify?: boolean },
-  ): void {
+  private record(fact: Fact, cause: string, said: EntryData): void {
     const entry = {
       letterId: this.letter.id,
       seq: this.letter.seq + 1,
@@ -275,7 +271,9 @@ class Folding {
     };
     this.head = hashEntry(this.head, entry);
     this.letter.seq = entry.seq;
-    this.entries.push({ ...entry, cause, hash: this.head });
+    const written = { ...entry, cause, hash: this.head };
+    remember(written, said);
+    this.entries.push(written);
   }
 
   private takeWaiting(n: number, cause: string): void {

@@ -3,6 +3,7 @@ import { PackageError, verifySbd, type PackageReason, type Sbd } from '@postgang
 import { conversationIdOf, isUuid, POSTGANG_NAMESPACE, uuidv5, type ReceiptReceived } from '@postgang/pipeline';
 import { isReceiptKind, type ReceiptKind } from '@postgang/rules';
 import { isLegNumber } from '../legs/fact.js';
+import { storedChain, type StoredChain } from './stored-chain.js';
 
 /** Why a receipt was set aside: it proves nothing, and a person may look at it. */
 export type Problem =
@@ -34,7 +35,7 @@ export interface SignedReceipt {
   readonly signer: string;
   /** The SBD's sender, as it stands there. */
   readonly sender: string;
-  readonly certificates: string;
+  readonly chain: StoredChain;
   /** `KLIENT` or `SERVER`, in a `feil`. */
   readonly errorType: string | undefined;
 }
@@ -97,7 +98,7 @@ export function receiptOf(
         at,
         signer: organisation,
         sender: header.sender[0].identifier.value,
-        certificates: chain.map((certificate) => certificate.toString()).join(''),
+        chain: storedChain(chain),
         errorType: typeof body['feiltype'] === 'string' ? body['feiltype'] : undefined,
       },
     };
