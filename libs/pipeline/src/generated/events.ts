@@ -318,7 +318,7 @@ export interface LetterStatusChanged {
   channel: string | null;
   /** Who carries it, once known. */
   provider: string | null;
-  /** Why, for REFUSED, FAILED and RETURNED. */
+  /** Why, for REFUSED, FAILED and RETURNED; overdue where a provider is late with its next receipt, the status being unchanged. */
   reason: string | null;
   /** One sentence for a person. */
   detail: string | null;

@@ -1543,7 +1543,7 @@ export const SCHEMAS = {
       "string"
      ],
      "default": null,
-     "doc": "Why, for REFUSED, FAILED and RETURNED."
+     "doc": "Why, for REFUSED, FAILED and RETURNED; overdue where a provider is late with its next receipt, the status being unchanged."
     },
     {
      "name": "detail",
