@@ -7,6 +7,7 @@ import { Overdue1764000000000 } from './db/2-overdue.migration.js';
 import { AppendOnly1764000000001 } from './db/3-append-only.migration.js';
 import { Readers1764000000002 } from './db/4-readers.migration.js';
 import { Chains1764000000003 } from './db/5-chains.migration.js';
+import { NoReferenceIndex1764000000004 } from './db/6-no-reference-index.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
 /** Keeps what happened to every letter: leg states, history, expectations, receipts; tells the status. */
@@ -23,6 +24,7 @@ export const service: Service<ReceiptsConfig> = {
       AppendOnly1764000000001,
       Readers1764000000002,
       Chains1764000000003,
+      NoReferenceIndex1764000000004,
     ],
   },
   topicParameters: () => Promise.resolve({ provider: PROVIDERS_WITH_TOPICS }),

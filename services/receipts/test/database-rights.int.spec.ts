@@ -83,3 +83,23 @@ describe('the history table', () => {
     });
   });
 });
+
+describe('the migrations, one by one', () => {
+  it('can be undone down to nothing and done again', async () => {
+    const { migrations } = service.database as NonNullable<typeof service.database>;
+    const fresh = await freshDatabase();
+    close.push(() => fresh.drop());
+    const onStatement = (): void => undefined;
+    const source = await openDatabase({
+      ...{ url: fresh.url, schema: 'receipts', pool: 2, entities: [] },
+      ...{ migrations, onStatement },
+    });
+    close.push(() => source.destroy());
+    for (let undone = 0; undone < migrations.length; undone++) await source.undoLastMigration({ transaction: 'each' });
+    const tables = await source.query<{ relname: string }[]>(
+      "SELECT relname FROM pg_class WHERE relnamespace = 'receipts'::regnamespace AND relkind = 'r'",
+    );
+    expect(tables).toEqual([{ relname: 'migration' }]);
+    await expect(source.runMigrations({ transaction: 'each' })).resolves.toHaveLength(migrations.length);
+  });
+});
