@@ -3,7 +3,8 @@ import { deadLetterTopic, encode, header, isUuid, letterIdOf, retryTopic } from 
 import { eventually } from '@postgang/testing';
 import { CompressionTypes, type KafkaMessage, type Message } from 'kafkajs';
 import { failed, publish, refuse, type Outcome, type Received } from '../src/index.js';
-import { serviceOf, startRig, type Rig } from './rig.js';
+import { startRig, type Rig } from './rig.js';
+import { serviceOf } from './spec-stage.js';
 
 const AGENCY = '310000019';
 const OTHER = '310000027';

@@ -1,26 +1,16 @@
 import 'reflect-metadata';
-import { Controller, type DynamicModule } from '@nestjs/common';
-import { encode, letterIdOf, type LetterDispatched, type ServiceName, type TopicPattern } from '@postgang/pipeline';
 import { testServers, uniquePrefix } from '@postgang/testing';
 import { CompressionTypes, type Kafka, type KafkaMessage, type Message } from 'kafkajs';
 import { pino } from 'pino';
 import {
   createTopics,
-  draft,
   kafkaClient,
   kafkaConsumer,
   kafkaProducer,
-  runtimeConfig,
-  Stage,
   startService,
-  type Draft,
-  type Outcome,
-  type Received,
   type RunningService,
   type Service,
 } from '../src/index.js';
-
-export type Handler = (batch: readonly Received[]) => Promise<readonly Outcome[]>;
 
 /** Topics of its own on the shared broker, and services whose only stage is the test's. */
 export interface Rig {
@@ -77,64 +67,3 @@ export async function startRig(agencies: readonly string[] = []): Promise<Rig> {
     },
   };
 }
-
-export function serviceOf(
-  name: ServiceName,
-  topic: TopicPattern,
-  handler: Handler,
-  more: Partial<Service> = {},
-): Service {
-  @Controller()
-  class SpecStage {
-    @Stage(topic)
-    handle(batch: readonly Received[]): Promise<readonly Outcome[]> {
-      return handler(batch);
-    }
-  }
-  class SpecModule {}
-  return {
-    name,
-    config: runtimeConfig,
-    module: (): DynamicModule => ({ module: SpecModule, controllers: [SpecStage] }),
-    ...more,
-  };
-}
-
-export const letterIds = (count: number): string[] =>
-  Array.from({ length: count }, (_, index) => letterIdOf('310000019', String(index)));
-
-export const dispatched = (letterId: string, attempts = 1): LetterDispatched => ({
-  letterId,
-  leg: 1,
-  provider: 'digipost',
-  conversationId: letterId,
-  messageId: letterId,
-  attempts,
-  settled: false,
-  handedOverAt: 1,
-});
-
-export const dispatchedRecord = (letterId: string): Message => ({
-  key: letterId,
-  value: encode('letter.dispatched.v1', dispatched(letterId)),
-  headers: { ce_id: letterId, traceparent: `00-${letterId.replaceAll('-', '')}-00f067aa0ba902b7-01` },
-});
-
-/** What a stage of the specs derives from a record. */
-export const refusedDraft = (letterId: string, detail = 'x'): Draft =>
-  draft('letter.refused.v1', letterId, {
-    about: 'LEG',
-    letterId,
-    sender: '310000019',
-    reference: 'r',
-    leg: 1,
-    reason: 'provider-refused',
-    detail,
-    pointer: null,
-    stage: 'spec',
-    refusedAt: 1,
-  });
-
-/** Delivery is at least once: repeats are allowed, losses are not. */
-export const distinct = (messages: readonly KafkaMessage[]): number =>
-  new Set(messages.map((message) => message.key?.toString())).size;

@@ -22,7 +22,7 @@ import { FloodStopped, Gatherer, type Arrived, type StageReport } from '../gathe
 import { failedMessage, ORIGIN_TOPIC, type RawRecord } from '../outgoing.js';
 import { afterFailure } from '../retry.js';
 import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
-import { kafkaConsumer, type FetchTuning } from './client.js';
+import { heartbeatMs, kafkaConsumer, type FetchTuning } from './client.js';
 import { Committer } from './committer.js';
 import { seekToOwnPositions, type Assignment, type Positions } from './own-positions.js';
 import { dueNow, rawRecord, recordId } from './incoming.js';
@@ -54,7 +54,6 @@ export interface BatchServerOptions {
   readonly onDependency?: (dependency: string, up: boolean) => void;
 }
 
-const HEARTBEAT_MS = 3_000;
 const POSITIONS_AGAIN_MS = 1_000;
 const PAUSE_MS = [500, 1_000, 2_000, 5_000] as const;
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -161,7 +160,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   private async start(): Promise<void> {
     const { kafka, service, topicPrefix, fetch } = this.options;
     const main = kafkaConsumer(kafka, `${topicPrefix}${service}`, fetch);
-    const retry = kafkaConsumer(kafka, `${topicPrefix}${service}.retry`, { minBytes: 1, maxWaitMs: 1_000 });
+    const retry = kafkaConsumer(kafka, `${topicPrefix}${service}.retry`, { ...fetch, minBytes: 1, maxWaitMs: 1_000 });
     this.consumers = { main, retry };
     const topics = await this.topics();
     if (topics.length === 0) {
@@ -207,7 +206,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
 
   /** A throw out of eachBatch stops every partition, and a TypeError kills the consumer for good: so nothing but a lost membership leaves here. */
   private async eachBatch(committer: Committer, payload: EachBatchPayload): Promise<void> {
-    const beat = setInterval(() => void payload.heartbeat().catch(() => undefined), HEARTBEAT_MS);
+    const beat = setInterval(() => void payload.heartbeat().catch(() => undefined), heartbeatMs(this.options.fetch));
     try {
       await this.seeking;
       if (!payload.isRunning() || payload.isStale()) return;
@@ -236,8 +235,8 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       if (ready.length > 0) {
         await this.handle(ready.map((message) => rawRecord(message, topic, batch.partition, retried)));
         const last = (ready.at(-1) as KafkaMessage).offset;
-        if (!payload.isRunning() || payload.isStale()) return;
-        await committer.commit(batch.topic, batch.partition, (BigInt(last) + 1n).toString());
+        if (payload.isStale()) return;
+        await committer.commit(payload, (BigInt(last) + 1n).toString());
         payload.resolveOffset(last);
       }
       if (dueIn !== undefined) return this.resumeIn(payload.pause(), dueIn);
@@ -342,6 +341,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   }
 
   private resumeIn(resume: () => void, ms: number): void {
+    if (this.closed) return;
     const timer = setTimeout(
       () => {
         this.timers.delete(timer);

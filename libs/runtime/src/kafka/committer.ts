@@ -1,8 +1,9 @@
-import type { Consumer } from 'kafkajs';
+import type { Consumer, EachBatchPayload } from 'kafkajs';
+
+type Batch = Pick<EachBatchPayload, 'batch' | 'isRunning' | 'commitOffsetsIfNecessary'>;
 
 interface Waiting {
-  readonly topic: string;
-  readonly partition: number;
+  readonly payload: Batch;
   /** Of the next record to read. */
   readonly offset: string;
   readonly resolve: () => void;
@@ -17,9 +18,9 @@ export class Committer {
   constructor(private readonly consumer: Pick<Consumer, 'commitOffsets'>) {}
 
   /** Resolves when the broker has it. */
-  commit(topic: string, partition: number, offset: string): Promise<void> {
+  commit(payload: Batch, offset: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ topic, partition, offset, resolve, reject });
+      this.waiting.push({ payload, offset, resolve, reject });
       if (!this.running) void this.run();
     });
   }
@@ -32,12 +33,27 @@ export class Committer {
       const taken = this.waiting;
       this.waiting = [];
       try {
-        await this.consumer.commitOffsets(taken.map(({ topic, partition, offset }) => ({ topic, partition, offset })));
+        await this.send(taken);
         for (const { resolve } of taken) resolve();
       } catch (error) {
         for (const { reject } of taken) reject(error);
       }
     }
     this.running = false;
+  }
+
+  private async send(taken: readonly Waiting[]): Promise<void> {
+    const offsets = taken.map(({ payload: { batch }, offset }) => ({
+      topic: batch.topic,
+      partition: batch.partition,
+      offset,
+    }));
+    const last = taken.find(({ payload }) => !payload.isRunning())?.payload;
+    if (last === undefined) return this.consumer.commitOffsets(offsets);
+    // A consumer that is being stopped says yes to commitOffsets and does nothing; through its batch it still commits. It stays in the group
+    // until the batches in hand have ended.
+    await last.commitOffsetsIfNecessary({
+      topics: offsets.map(({ topic, partition, offset }) => ({ topic, partitions: [{ partition, offset }] })),
+    });
   }
 }

@@ -75,9 +75,6 @@ export interface RunningService {
   readonly managementUrl: string;
   /** Base URL of the public side, if there is one. */
   readonly url: string | undefined;
-  readonly log: Logger;
-  /** How long a stop may take (milliseconds). */
-  readonly shutdownMs: number;
   ready(): boolean;
   stop(): Promise<void>;
 }
@@ -217,8 +214,6 @@ async function start<C extends RuntimeConfig>(
     name: service.name,
     managementUrl: `http://${config.MANAGEMENT_HOST}:${management.port}`,
     url,
-    log,
-    shutdownMs: config.SHUTDOWN_MS,
     ready: () => server.ready && !stopping,
     stop: async () => {
       stopping = true;
