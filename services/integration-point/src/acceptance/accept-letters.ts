@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { decode } from '@postgang/pipeline';
 import { classifyDatabaseError, RUNTIME, type Manager, type Runtime } from '@postgang/runtime';
 import type { SealedLetter } from '../letter/seal-letter.js';
 import { acceptedDraft } from './accepted-draft.js';
@@ -78,6 +79,26 @@ export class AcceptLetters {
       if (row === undefined) return 'reference-reused';
       return row.body.equals(letter.body) ? 'accepted' : 'accepted-before';
     });
+  }
+
+  /**
+   * Uploads that a repeat or a refused hand-in has claimed for its letter, and that the letter as it was accepted does not use, are free again;
+   * nobody taking them, they are dropped in time. Throws DependencyDown.
+   */
+  async releaseUploads(letterIds: readonly string[]): Promise<void> {
+    if (letterIds.length === 0) return;
+    try {
+      const rows = await findLetters(this.runtime.database, letterIds);
+      const used = rows.flatMap(({ body }) =>
+        decode('letter.accepted.v1', body).letter.documents.map((document) => document.ref),
+      );
+      await this.runtime.database.query(
+        'UPDATE document SET letter_id = NULL WHERE letter_id = ANY($1::uuid[]) AND ref <> ALL($2::text[])',
+        [rows.map(({ id }) => id), used],
+      );
+    } catch (error) {
+      throw classifyDatabaseError(error);
+    }
   }
 
   private async write(

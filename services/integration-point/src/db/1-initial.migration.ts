@@ -37,6 +37,7 @@ const TABLES = `
     letter_id uuid,
     PRIMARY KEY (agency, id)
   );
+  CREATE INDEX document_letter ON document (letter_id) WHERE letter_id IS NOT NULL;
   CREATE INDEX document_unused ON document (uploaded_at) WHERE letter_id IS NULL;
   ${CONSUMED_OFFSET_TABLE};
 `;

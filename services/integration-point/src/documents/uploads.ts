@@ -51,8 +51,8 @@ export class Uploads {
   }
 
   /** Nobody refers to it: its key is destroyed. */
-  discard(document: StoredDocument): Promise<void> {
-    return this.erase(document.ref);
+  discard({ stored }: Stored): Promise<void> {
+    return this.erase(stored.ref);
   }
 
   private async erase(ref: string): Promise<void> {
@@ -69,7 +69,7 @@ export class Uploads {
       [agency, id, document.ref, document.mediaType, document.size, document.sha256],
     );
     if (inserted.length > 0) return true;
-    await this.discard(document);
+    await this.erase(document.ref);
     const existing = (await this.find([{ agency, id }])).get(`${agency}/${id}`);
     return existing?.sha256.equals(document.sha256) === true && existing.mediaType === document.mediaType;
   }

@@ -25,10 +25,19 @@ export class DocumentsController {
     if (type === undefined) throw new Problem('unsupported-media-type');
     const watch = watchBody(request);
     const taking = this.uploads.take(request.raw);
-    taking.catch(() => undefined);
-    const { stored, mediaType } = await Promise.race([taking, watch.overrun]).finally(() => watch.stop());
+    const taken = await Promise.race([taking, watch.overrun])
+      .catch((error: unknown) => {
+        // cut off at the very end it may be stored all the same
+        void taking.then(
+          (document) => this.uploads.discard(document),
+          () => undefined,
+        );
+        throw error;
+      })
+      .finally(() => watch.stop());
+    const { stored, mediaType } = taken;
     if (mediaType !== type) {
-      await this.uploads.discard(stored);
+      await this.uploads.discard(taken);
       throw new Problem('unsupported-media-type');
     }
     if (!(await this.uploads.register(sender, id.toLowerCase(), { ...stored, mediaType })))

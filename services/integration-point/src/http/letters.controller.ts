@@ -5,6 +5,7 @@ import { CONFIG, RUNTIME, type Runtime } from '@postgang/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptLetters } from '../acceptance/accept-letters.js';
 import type { IntegrationPointConfig } from '../config.js';
+import { measure } from '../documents/measure.js';
 import { Uploads, type Stored } from '../documents/uploads.js';
 import { holdDocuments, uploadsNamed } from '../letter/hold-documents.js';
 import { checkLetter } from '../letter/letter-schema.js';
@@ -12,8 +13,11 @@ import { DryRun } from '../letter/dry-run.js';
 import { sealLetter, type HandedIn } from '../letter/seal-letter.js';
 import { Authentication, type Caller } from './authentication.js';
 import { historyOf, receiptsOf, statusOf } from './letter-status.js';
-import { readMultipart } from './multipart-letter.js';
+import { discardAll, readMultipart, type Receiver } from './multipart-letter.js';
 import { Problem } from './problem.js';
+
+/** Dry runs leave nothing, not even something erased. */
+const NOWHERE: Receiver = { take: measure, discard: () => Promise.resolve() };
 
 @Controller('v1/letters')
 export class LettersController {
@@ -36,20 +40,21 @@ export class LettersController {
   ): Promise<object> {
     const caller = await this.authentication.caller(request, 'postgang:letters.write');
     const isDryRun = flag(dryRun);
-    const taken = new Map<string, Stored>();
+    const receiver = isDryRun ? NOWHERE : this.uploads;
+    const { json, parts } = request.isMultipart()
+      ? await readMultipart(request, receiver)
+      : { json: request.body, parts: new Map<string, Stored>() };
+    let handedIn: HandedIn;
     try {
-      const json = request.isMultipart() ? (await readMultipart(request, this.uploads, taken)).json : request.body;
-      const handedIn = { ...(await this.check(caller, json, taken)), traceparent: traceOf(request) };
-      if (!isDryRun) return await this.accept(handedIn, taken);
-      const answer = await withTrace(handedIn.traceparent, () => this.tryOut(handedIn));
-      await this.discard(taken);
-      void reply.code(200);
-      return answer;
+      handedIn = { ...(await this.check(caller, json, parts)), traceparent: traceOf(request) };
+      if (!isDryRun) await this.claimUploads(handedIn);
     } catch (error) {
-      // a letter that may have been written keeps its documents
-      if (error instanceof Problem || isDryRun) await this.discard(taken);
+      await discardAll(receiver, parts);
       throw error;
     }
+    if (!isDryRun) return this.accept(handedIn, parts);
+    void reply.code(200);
+    return withTrace(handedIn.traceparent, () => this.tryOut(handedIn));
   }
 
   @Get()
@@ -85,10 +90,6 @@ export class LettersController {
     return letter;
   }
 
-  private async discard(taken: ReadonlyMap<string, Stored>): Promise<void> {
-    for (const { stored } of taken.values()) await this.uploads.discard(stored);
-  }
-
   private async check(
     caller: Caller,
     json: unknown,
@@ -106,15 +107,22 @@ export class LettersController {
     return { sender, senderName, supplier, letter, documents, door: 'REST' };
   }
 
-  private async accept(handedIn: HandedIn, taken: ReadonlyMap<string, Stored>): Promise<object> {
-    const sealed = sealLetter(this.runtime.keys, handedIn, this.runtime.clock.now());
-    const { sender, letter } = handedIn;
-    const claims = uploadsNamed(sender, letter).map((upload) => ({ ...upload, letterId: sealed.letterId }));
+  private async claimUploads({ sender, letter }: HandedIn): Promise<void> {
+    const letterId = letterIdOf(sender, letter.reference);
+    const claims = uploadsNamed(sender, letter).map((upload) => ({ ...upload, letterId }));
     if ((await this.uploads.claim(claims)).size > 0)
       throw new Problem('invalid-request', 'A document has been used by another letter; upload it again.');
+  }
+
+  /** A letter that may have been written keeps its documents: what `acceptOne` throws leaves them. */
+  private async accept(handedIn: HandedIn, parts: ReadonlyMap<string, Stored>): Promise<object> {
+    const sealed = sealLetter(this.runtime.keys, handedIn, this.runtime.clock.now());
     const acceptance = await this.acceptance.acceptOne(sealed);
+    if (acceptance !== 'accepted') {
+      await discardAll(this.uploads, parts);
+      if (parts.size < handedIn.documents.length) await this.acceptance.releaseUploads([sealed.letterId]);
+    }
     if (acceptance === 'reference-reused') throw new Problem('reference-reused');
-    if (acceptance === 'accepted-before') await this.discard(taken);
     return { letterId: sealed.letterId, status: 'ACCEPTED', href: `/v1/letters/${sealed.letterId}` };
   }
 

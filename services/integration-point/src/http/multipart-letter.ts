@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify';
-import type { Stored, Uploads } from '../documents/uploads.js';
+import type { Stored } from '../documents/uploads.js';
 import { MAX_DOCUMENTS, MAX_LETTER_BYTES } from '../letter/letter-schema.js';
-import { watchBody } from './body-limit.js';
+import { MAX_JSON_BYTES, tooLarge, watchBody } from './body-limit.js';
+import { stopReading } from './linger.js';
 import { Problem } from './problem.js';
 
 export const LETTER_PART = 'letter';
-const MAX_JSON_BYTES = 256 * 1024;
 
 export interface MultipartLetter {
   /** The `letter` part, parsed as JSON and nothing more. */
@@ -14,18 +14,22 @@ export interface MultipartLetter {
   readonly parts: ReadonlyMap<string, Stored>;
 }
 
-/** Streams every file straight into the store. `taken` is filled as it goes, so that a failed request's documents can be erased. */
-export async function readMultipart(
-  request: FastifyRequest,
-  uploads: Uploads,
-  taken: Map<string, Stored>,
-): Promise<MultipartLetter> {
+/** Where the contents go: into the store, or nowhere. */
+export interface Receiver {
+  take(content: AsyncIterable<Buffer>, maxBytes: number): Promise<Stored>;
+  discard(document: Stored): Promise<void>;
+}
+
+/** Streams every file straight to the receiver. When it throws, nothing that was received is left. */
+export async function readMultipart(request: FastifyRequest, receiver: Receiver): Promise<MultipartLetter> {
   const watch = watchBody(request);
-  const reading = read(request, uploads, taken);
-  reading.catch(() => undefined);
+  const parts = new Map<string, Stored>();
+  const reading = read(request, receiver, parts);
   try {
-    return await Promise.race([reading, watch.overrun]);
+    return { json: await Promise.race([reading, watch.overrun]), parts };
   } catch (error) {
+    // a part may still be on its way into the store, and is known only when it is there; the answer does not wait for it
+    void reading.catch(() => undefined).then(() => discardAll(receiver, parts));
     // the parser throws bare errors about malformed bodies; everything else comes with a class of its own
     if (error instanceof Error && error.constructor === Error && !('code' in error))
       throw new Problem('invalid-request', 'The multipart body is malformed.');
@@ -35,7 +39,11 @@ export async function readMultipart(
   }
 }
 
-async function read(request: FastifyRequest, uploads: Uploads, taken: Map<string, Stored>): Promise<MultipartLetter> {
+export async function discardAll(receiver: Receiver, parts: ReadonlyMap<string, Stored>): Promise<void> {
+  for (const document of parts.values()) await receiver.discard(document);
+}
+
+async function read(request: FastifyRequest, receiver: Receiver, parts: Map<string, Stored>): Promise<unknown> {
   let json: unknown;
   let left = MAX_LETTER_BYTES;
   const limits = {
@@ -44,7 +52,8 @@ async function read(request: FastifyRequest, uploads: Uploads, taken: Map<string
     files: MAX_DOCUMENTS + 1,
     parts: MAX_DOCUMENTS + 2,
     headerPairs: 20,
-    fileSize: MAX_LETTER_BYTES + 1,
+    // counted by upTo: the parser would read on and throw away
+    fileSize: Infinity,
   };
   for await (const part of request.parts({ limits })) {
     if (part.fieldname === LETTER_PART) {
@@ -53,13 +62,25 @@ async function read(request: FastifyRequest, uploads: Uploads, taken: Map<string
       continue;
     }
     if (part.type !== 'file') throw new Problem('invalid-request', 'Every part but letter must be a file with a name.');
-    if (taken.has(part.fieldname)) throw new Problem('invalid-request', 'Two parts have the same name.');
-    const stored = await uploads.take(part.file, left);
+    if (parts.has(part.fieldname)) throw new Problem('invalid-request', 'Two parts have the same name.');
+    const stored = await receiver.take(upTo(left, part.file, request), left);
     left -= stored.stored.size;
-    taken.set(part.fieldname, stored);
+    parts.set(part.fieldname, stored);
   }
   if (json === undefined) throw new Problem('invalid-request', 'The part letter is missing.');
-  return { json, parts: taken };
+  return json;
+}
+
+async function* upTo(most: number, content: AsyncIterable<Buffer>, request: FastifyRequest): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of content) {
+    size += chunk.length;
+    if (size > most) {
+      stopReading(request.raw);
+      throw tooLarge();
+    }
+    yield chunk;
+  }
 }
 
 /** The parser has parsed a field that says it is application/json, as curl sends it; any other is text. */

@@ -10,14 +10,19 @@ export const PROBLEMS = {
   'not-delegated': [403, 'The agency has not delegated this to the supplier'],
   'not-found': [404, 'Not found'],
   'letter-not-found': [404, 'The agency has no such letter'],
+  'too-slow': [408, 'The request did not come whole in time'],
   'reference-reused': [409, 'The reference belongs to a letter with other content'],
   'document-id-reused': [409, 'The document id belongs to other content'],
-  'too-large': [413, 'More than 50 MB'],
+  'too-large': [413, 'The request is larger than is taken'],
   'unsupported-media-type': [415, 'The content is not of the declared type, or of a type that is not taken'],
+  'too-many-requests': [429, 'Too many requests'],
+  'headers-too-large': [431, 'The headers are larger than is taken'],
   'internal-error': [500, 'Something failed here'],
   unavailable: [503, 'Not available at the moment'],
 } as const satisfies Record<string, readonly [number, string]>;
 export type ProblemName = keyof typeof PROBLEMS;
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 /** RFC 9457. Thrown anywhere below a controller; nothing of the request is repeated in it. */
 export class Problem extends Error {

@@ -54,6 +54,9 @@ export class SubmittedStage {
     const letters = read.flatMap((one) => ('letterId' in one ? [one] : []));
     const results = await this.acceptance.acceptLetters(letters, (manager) => ConsumedOffsets.save(manager, batch));
     const acceptances = new Map(letters.map((letter, index) => [letter, results[index] as Acceptance]));
+    await this.acceptance.releaseUploads(
+      letters.filter((letter) => acceptances.get(letter) !== 'accepted').map(({ letterId }) => letterId),
+    );
     return read.map((one, index) => {
       if (!('letterId' in one)) return one;
       if (acceptances.get(one) !== 'reference-reused') return publish(); // acceptLetters has published it
