@@ -5,7 +5,7 @@ import { configKeys } from '@postgang/runtime';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { z } from 'zod';
-import { SERVICES_BY_NAME } from './services.js';
+import { SERVICES_BY_NAME, serviceNamed } from './services.js';
 
 interface Container {
   readonly image: string;
@@ -48,19 +48,17 @@ describe('docker-compose.yml, which cannot be run here', () => {
       expect(containers[name]?.depends_on?.['setup']?.condition).toBe('service_completed_successfully');
   });
 
-  it.each(Object.entries(SERVICES_BY_NAME))(
-    'gives %s every setting it needs, and none it does not know',
-    (name, { config }) => {
-      const known = configKeys(config);
-      const given = Object.keys(containers[name]?.environment ?? {}).map((key) =>
-        known.includes(key) ? key : key.replace(/_FILE$/, ''),
-      );
-      expect(given.filter((key) => !known.includes(key))).toEqual([]);
-      const shape = (config as unknown as z.ZodObject).shape as Record<string, z.ZodType>;
-      const needed = known.filter((key) => !(shape[key] as z.ZodType).safeParse(undefined).success);
-      expect(needed.filter((key) => !given.includes(key))).toEqual([]);
-    },
-  );
+  it.each(Object.keys(SERVICES_BY_NAME))('gives %s every setting it needs, and none it does not know', async (name) => {
+    const { config } = await serviceNamed(name);
+    const known = configKeys(config);
+    const given = Object.keys(containers[name]?.environment ?? {}).map((key) =>
+      known.includes(key) ? key : key.replace(/_FILE$/, ''),
+    );
+    expect(given.filter((key) => !known.includes(key))).toEqual([]);
+    const shape = (config as unknown as z.ZodObject).shape as Record<string, z.ZodType>;
+    const needed = known.filter((key) => !(shape[key] as z.ZodType).safeParse(undefined).success);
+    expect(needed.filter((key) => !given.includes(key))).toEqual([]);
+  });
 
   it('pins every image', () => {
     for (const { image } of Object.values(containers)) expect(image).toMatch(/^[a-z/]+:(?:local|\d+\.\d+[\w.-]*)$/);

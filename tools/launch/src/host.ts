@@ -19,7 +19,7 @@ process.on('SIGINT', () => void stop(0));
 try {
   for (const [name, port] of wanted) {
     running.push(
-      await startService(serviceNamed(name), {
+      await startService(await serviceNamed(name), {
         ...process.env,
         ...(port === undefined ? {} : { MANAGEMENT_PORT: port }),
       }),

@@ -51,7 +51,7 @@ export async function launch(
   };
   try {
     for (const each of processes) each.start();
-    for (const name of inside) hosted.push(await startService(serviceNamed(name), withApi));
+    for (const name of inside) hosted.push(await startService(await serviceNamed(name), withApi));
     await Promise.all(processes.map((each) => each.ready()));
     return { api: `http://127.0.0.1:${apiPort}`, processes, stop };
   } catch (error) {

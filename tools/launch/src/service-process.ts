@@ -6,6 +6,10 @@ import type { Settings } from './settings.js';
 
 /** Built, also when this module runs from its source: Node itself cannot run decorated classes. */
 const HOST = fileURLToPath(new URL('../dist/host.js', import.meta.url));
+// Kafka's client sets a timer in the past
+const NODE_FLAGS = ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=8'];
+/** glibc keeps what each thread of the crypto pool once needed; two arenas make that a fifth of the process less, at no cost seen. */
+const MEMORY = { MALLOC_ARENA_MAX: '2' };
 const READY_MS = 60_000;
 /** Everything is to be gone ten seconds after Ctrl-C; whatever a service is cut off from, it takes up again at its next start. */
 const GRACE_MS = 4_000;
@@ -34,10 +38,10 @@ export class ServiceProcess {
   /** Does not wait until it is ready. */
   start(): void {
     const wanted = this.services.map((name, index) => `${name}:${this.ports[index]}`).join(',');
-    this.child = spawnSupervised(process.execPath, ['--disable-warning=TimeoutNegativeWarning', HOST, wanted], {
+    this.child = spawnSupervised(process.execPath, [...NODE_FLAGS, HOST, wanted], {
       name: this.services.join('+'),
       logFile: this.logFile,
-      env: { ...process.env, ...this.settings },
+      env: { ...MEMORY, ...process.env, ...this.settings },
       graceMs: GRACE_MS,
     });
   }
