@@ -38,7 +38,7 @@ describe('a service that is told to stop', () => {
       .map((line) => JSON.parse(line) as { msg?: string; level?: string });
 
   it('however often, stops once: what is in hand is published and committed, and the exit code is 0', async () => {
-    const out = await rig.collect('letter.refused.v1');
+    const out = await rig.collect('recipient.notified.v1');
     await inHand('slow');
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGINT', 'SIGTERM'] as const) child.process.kill(signal);
     expect(await child.ended()).toBe(0);

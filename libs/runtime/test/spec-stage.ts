@@ -49,20 +49,9 @@ export const dispatchedRecord = (letterId: string): Message => ({
   headers: { ce_id: letterId, traceparent: `00-${letterId.replaceAll('-', '')}-00f067aa0ba902b7-01` },
 });
 
-/** What a stage of the specs derives from a record. */
-export const refusedDraft = (letterId: string, detail = 'x'): Draft =>
-  draft('letter.refused.v1', letterId, {
-    about: 'LEG',
-    letterId,
-    sender: '310000019',
-    reference: 'r',
-    leg: 1,
-    reason: 'provider-refused',
-    detail,
-    pointer: null,
-    stage: 'spec',
-    refusedAt: 1,
-  });
+/** What a stage of the specs derives from a record; no refusal, for many of those stop a consumer. */
+export const notifiedDraft = (letterId: string, reason = 'x'): Draft =>
+  draft('recipient.notified.v1', letterId, { letterId, leg: 1, medium: 'EMAIL', outcome: 'SENT', reason, at: 1 });
 
 /** Delivery is at least once: repeats are allowed, losses are not. */
 export const distinct = (messages: readonly KafkaMessage[]): number =>

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { publish, run, type Outcome, type Received } from '../src/index.js';
-import { refusedDraft, serviceOf } from './spec-stage.js';
+import { notifiedDraft, serviceOf } from './spec-stage.js';
 
 /**
  * A service in a process of its own, told by its argument how to handle: `publish` at once, `slow` (half a second), `never`, or `throw` an
@@ -9,7 +9,7 @@ import { refusedDraft, serviceOf } from './spec-stage.js';
 const how = process.argv[2];
 
 const told = (batch: readonly Received[]): Outcome[] =>
-  batch.map(({ key, event }) => publish(refusedDraft(key, String((event as { attempts: number }).attempts))));
+  batch.map(({ key, event }) => publish(notifiedDraft(key, String((event as { attempts: number }).attempts))));
 
 run(
   serviceOf('receipts', 'letter.dispatched.v1', async (batch) => {
