@@ -1,6 +1,6 @@
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { FilesystemStore, MasterKeys, type DocumentStore } from '@postgang/document-store';
-import { CONFIG } from '@postgang/runtime';
+import { CONFIG, ConfigError, RUNTIME, type Runtime } from '@postgang/runtime';
 import { AcceptLetters } from './acceptance/accept-letters.js';
 import { Sweep } from './acceptance/sweep.js';
 import { AgencyDirectory } from './agencies/agency-directory.js';
@@ -10,6 +10,7 @@ import { Authentication } from './http/authentication.js';
 import { DocumentsController } from './http/documents.controller.js';
 import { LettersController } from './http/letters.controller.js';
 import { OpenApiController } from './http/open-api.js';
+import { CONTENT_SCOPE } from './letter/content-hash.js';
 import { DryRun } from './letter/dry-run.js';
 import { StatusStage } from './ingress/status.stage.js';
 import { SubmittedStage } from './ingress/submitted.stage.js';
@@ -32,7 +33,14 @@ import { SubmittedStage } from './ingress/submitted.stage.js';
   ],
 })
 export class IntegrationPointModule implements OnApplicationShutdown {
-  constructor(@Inject(DOCUMENT_STORE) private readonly store: DocumentStore) {}
+  constructor(
+    @Inject(DOCUMENT_STORE) private readonly store: DocumentStore,
+    @Inject(RUNTIME) { keys }: Runtime,
+  ) {
+    // better now than with the first letter
+    for (const scope of ['internal', CONTENT_SCOPE])
+      if (!keys.has(scope)) throw new ConfigError(`KEY_RING has no scope "${scope}"`);
+  }
 
   async onApplicationShutdown(): Promise<void> {
     await this.store.close();

@@ -67,7 +67,7 @@ export class Rig {
   readonly prefix = uniquePrefix();
   readonly accepted: AcceptedEvent[] = [];
   readonly statuses: LetterStatusChanged[] = [];
-  readonly keyJson = JSON.stringify(Object.fromEntries(['internal', 'search'].map((scope) => [scope, scopeKeys()])));
+  readonly keyJson = JSON.stringify(Object.fromEntries(['internal', 'content'].map((scope) => [scope, scopeKeys()])));
   readonly keys = KeyRing.parse(this.keyJson);
   readonly masterJson = JSON.stringify(scopeKeys());
   issuer!: TokenIssuer;

@@ -2,6 +2,8 @@ import type { KeyRing } from '@postgang/outside';
 import type { LetterInput } from './letter-schema.js';
 
 const VERSION = 1;
+/** Its key must outlive every letter: with another key, a repeat would look like other content. */
+export const CONTENT_SCOPE = 'content';
 
 /** A document that lies in the store. */
 export interface HeldDocument {
@@ -53,5 +55,5 @@ export function contentHash(
     letter.invoiceReference ?? null,
     letter.caseReference ?? null,
   ];
-  return Buffer.concat([Buffer.from([VERSION]), keys.searchHash(`letter content\n${JSON.stringify(fields)}`)]);
+  return Buffer.concat([Buffer.from([VERSION]), keys.mac(CONTENT_SCOPE, JSON.stringify(fields))]);
 }
