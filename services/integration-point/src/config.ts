@@ -18,6 +18,13 @@ export const integrationPointConfig = runtimeConfig.extend({
     .url()
     .optional()
     .describe('internal address of register-lookup; without it dry runs answer 503'),
+  DRY_RUNS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(120)
+    .describe('dry runs of one agency, each of which asks the registers; counted by each process for itself'),
   DOCUMENT_STORE: z.string().min(1).describe('folder of the document store'),
   DOCUMENT_KEYS: z.string().min(1).describe("JSON of the document store's master keys (DOCUMENT_KEYS_FILE)"),
 });

@@ -17,7 +17,7 @@ let rig: Rig;
 let api: string;
 
 beforeAll(async () => {
-  rig = await Rig.start({ HTTP_REQUEST_TIMEOUT_MS: String(TIMEOUT_MS) });
+  rig = await Rig.start({ HTTP_REQUEST_TIMEOUT_MS: String(TIMEOUT_MS), DRY_RUNS_PER_MINUTE: '2' });
   api = rig.running.url ?? '';
 }, 60_000);
 
@@ -295,6 +295,15 @@ describe('hostile connections', () => {
     for (const text of [smuggled, 'hello\r\n\r\n', 'GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n'])
       expect(await sendRaw(api, text)).toMatchObject({ status: 400, body: problem('invalid-request') });
   });
+});
+
+it('dry runs are counted for each agency', async () => {
+  const tryOut = async (consumer: string): Promise<unknown> => {
+    const data = form(letter());
+    return (await rig.call('POST', '/v1/letters?dryRun=true', { token: { consumer }, body: data })).status;
+  };
+  const [first, second, third] = [await tryOut(AGENCY), await tryOut(AGENCY), await tryOut(AGENCY)];
+  expect([first, second, third, await tryOut(OTHER)]).toEqual([200, 200, 429, 200]);
 });
 
 describe('tokens', () => {

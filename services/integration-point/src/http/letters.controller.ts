@@ -15,12 +15,15 @@ import { Authentication, type Caller } from './authentication.js';
 import { historyOf, receiptsOf, statusOf } from './letter-status.js';
 import { discardAll, readMultipart, type Receiver } from './multipart-letter.js';
 import { Problem } from './problem.js';
+import { RateLimit } from './rate-limit.js';
 
 /** Dry runs leave nothing, not even something erased. */
 const NOWHERE: Receiver = { take: measure, discard: () => Promise.resolve() };
 
 @Controller('v1/letters')
 export class LettersController {
+  private readonly dryRuns: RateLimit;
+
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(CONFIG) private readonly config: IntegrationPointConfig,
@@ -28,7 +31,9 @@ export class LettersController {
     @Inject(Uploads) private readonly uploads: Uploads,
     @Inject(AcceptLetters) private readonly acceptance: AcceptLetters,
     @Inject(DryRun) private readonly dryRun: DryRun,
-  ) {}
+  ) {
+    this.dryRuns = new RateLimit(config.DRY_RUNS_PER_MINUTE);
+  }
 
   /** 202 for a letter, 200 for a dry run. */
   @Post()
@@ -40,6 +45,8 @@ export class LettersController {
   ): Promise<object> {
     const caller = await this.authentication.caller(request, 'postgang:letters.write');
     const isDryRun = flag(dryRun);
+    if (isDryRun && !this.dryRuns.admit(caller.sender))
+      throw new Problem('too-many-requests', 'Dry runs ask the registers; a few a minute are for trying out.');
     const receiver = isDryRun ? NOWHERE : this.uploads;
     const { json, parts } = request.isMultipart()
       ? await readMultipart(request, receiver)
@@ -131,7 +138,9 @@ export class LettersController {
     const { letterId, contentHash } = sealLetter(this.runtime.keys, handedIn, this.runtime.clock.now());
     const known = await this.acceptance.find(letterId);
     if (known !== undefined && !known.contentHash.equals(contentHash)) throw new Problem('reference-reused');
-    const { sender, letter, documents } = handedIn;
+    const { sender, supplier, letter, documents } = handedIn;
+    // the registers are asked about a person on the agency's behalf: who asked, and about which letter, must be found later
+    this.runtime.log.info({ sender, supplier, letterId }, 'dry run');
     return {
       dryRun: true,
       letterId,
