@@ -15,6 +15,8 @@ export interface OutgoingMessage {
  */
 const MAX_TOPIC_BYTES = 900_000;
 const MAX_REQUEST_MESSAGES = 5_000;
+/** What retry tiers and dead letters take, the largest of all; no event comes near. */
+const MAX_RECORD_BYTES = 2_000_000;
 /** What a record costs beside key, value and headers, generously. */
 const RECORD_OVERHEAD = 100;
 
@@ -36,9 +38,17 @@ export class BatchingSender {
     private readonly onRequest: (messages: number) => void = () => undefined,
   ) {}
 
-  /** Resolves when every message is acknowledged by all in-sync replicas. Throws DependencyDown('kafka'); some may then have been written. */
+  /**
+   * Resolves when every message is acknowledged by all in-sync replicas. Throws DependencyDown('kafka'); some may then have been written. Throws
+   * RangeError, and sends nothing, if one is larger than any topic takes: the request would fail for others too, again and again.
+   */
   send(messages: readonly OutgoingMessage[]): Promise<void> {
     if (messages.length === 0) return Promise.resolve();
+    for (const message of messages) {
+      const size = sizeOf(message);
+      if (size > MAX_RECORD_BYTES)
+        return Promise.reject(new RangeError(`${message.topic}: a record of ${size} bytes is more than a topic takes`));
+    }
     return new Promise((resolve, reject) => {
       this.waiting.push({ messages, resolve, reject });
       this.running ??= this.run();
@@ -105,7 +115,7 @@ function* chunks(messages: readonly OutgoingMessage[]): Generator<OutgoingMessag
 }
 
 function sizeOf(message: OutgoingMessage): number {
-  let size = RECORD_OVERHEAD + message.key.length + (message.value?.length ?? 0);
-  for (const [name, value] of Object.entries(message.headers)) size += name.length + value.length + 4;
+  let size = RECORD_OVERHEAD + Buffer.byteLength(message.key) + (message.value?.length ?? 0);
+  for (const [name, value] of Object.entries(message.headers)) size += name.length + Buffer.byteLength(value) + 4;
   return size;
 }
