@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
+const BROKERS = /^\s*(?:\[[0-9a-fA-F:]+\]|[^\s,:]+):\d{1,5}\s*(?:,\s*(?:\[[0-9a-fA-F:]+\]|[^\s,:]+):\d{1,5}\s*)*$/;
+
 /** Settings every service has. A value named `X` may also come from a file named by `X_FILE` (mounted secrets). */
 export const runtimeConfig = z.object({
   POSTGANG_ENVIRONMENT: z
@@ -8,6 +10,7 @@ export const runtimeConfig = z.object({
     .describe('test accepts synthetic national ids and the sandbox; production refuses them'),
   KAFKA_BROKERS: z
     .string()
+    .regex(BROKERS, 'must be host:port, comma separated')
     .transform((text) => text.split(',').map((broker) => broker.trim()))
     .describe('host:port, comma separated'),
   KAFKA_SSL_CA: z
@@ -41,7 +44,11 @@ export const runtimeConfig = z.object({
     .optional()
     .describe("PostgreSQL, with the service's own role; needed by services that keep state"),
   POSTGRES_POOL: z.coerce.number().int().min(1).max(100).default(8).describe('connections to PostgreSQL'),
-  REDIS_URL: z.string().optional().describe('Redis; holds only what may be lost'),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://')
+    .optional()
+    .describe('Redis; holds only what may be lost'),
   KEY_RING: z.string().optional().describe("JSON of the scopes' keys (libs/outside, KeyRing)"),
   MANAGEMENT_PORT: z.coerce
     .number()
@@ -62,7 +69,11 @@ export const runtimeConfig = z.object({
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
     .describe('pino level'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional().describe('where traces are sent; none = not sent'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .string()
+    .regex(/^https?:\/\//, 'must begin with http:// or https://')
+    .optional()
+    .describe('where traces are sent; none = not sent'),
   TRACE_SAMPLE_SHARE: z.coerce
     .number()
     .min(0)
@@ -87,14 +98,21 @@ export function parseConfig<T>(service: string, schema: z.ZodType<T>, environmen
     const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(all)'}: ${issue.message}`);
     throw new ConfigError(`${service}: the configuration is wrong\n${lines.join('\n')}`);
   }
-  const clock = parsed.data as { POSTGANG_ENVIRONMENT?: string; CLOCK_START?: string; CLOCK_RATE?: number };
-  if (
-    clock.POSTGANG_ENVIRONMENT === 'production' &&
-    (clock.CLOCK_START !== undefined || clock.CLOCK_RATE !== undefined)
-  ) {
-    throw new ConfigError(`${service}: CLOCK_START and CLOCK_RATE are for test environments only`);
-  }
+  const contradictions = contradictionsIn(parsed.data as Partial<RuntimeConfig>);
+  if (contradictions.length > 0) throw new ConfigError(`${service}: ${contradictions.join('; ')}`);
   return parsed.data;
+}
+
+function contradictionsIn(config: Partial<RuntimeConfig>): string[] {
+  const found: string[] = [];
+  if (
+    config.POSTGANG_ENVIRONMENT === 'production' &&
+    (config.CLOCK_START !== undefined || config.CLOCK_RATE !== undefined)
+  )
+    found.push('CLOCK_START and CLOCK_RATE are for test environments only');
+  if ((config.KAFKA_USERNAME === undefined) !== (config.KAFKA_PASSWORD === undefined))
+    found.push('KAFKA_USERNAME and KAFKA_PASSWORD belong together');
+  return found;
 }
 
 export function configKeys(schema: z.ZodType): string[] {
