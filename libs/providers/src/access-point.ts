@@ -176,6 +176,9 @@ export function settledBy(statuses: unknown): SettleResult {
   return words.length === 0 ? { kind: 'unknown-there' } : { kind: 'still-uncertain', reason: 'unknown-status' };
 }
 
+const uuidIn = (text: string): string | undefined =>
+  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? text : undefined;
+
 function receiptIn(item: unknown): FetchedReceipt {
   const { forretningsmelding: raw, downloadurl } = (item ?? {}) as {
     forretningsmelding?: unknown;
@@ -187,7 +190,8 @@ function receiptIn(item: unknown): FetchedReceipt {
   try {
     const { standardBusinessDocumentHeader: head } = readSbd(text).sbd.standardBusinessDocument;
     return {
-      id: head.documentIdentification.instanceIdentifier,
+      // the access point's own word before the receipt's: it becomes a part of our next request
+      id: fromUrl ?? uuidIn(head.documentIdentification.instanceIdentifier),
       raw: text,
       conversationId: head.businessScope.scope
         .find(({ type }) => type === 'ConversationId')

@@ -11,6 +11,8 @@ import { createHash } from 'node:crypto';
 
 const PAGE = 500;
 const CONCURRENT = 32;
+/** Receipts that could not be marked read come again and again; so many of them are remembered, and not published anew. */
+const REMEMBERED = 10_000;
 /** Deadlines are minutes at least, so it need not be told after every pull how far the providers have been asked. */
 const TELL_PULLED_MS = 15_000;
 /** Namespace of the ids of receipt events: the same raw receipt is the same event, however often it is fetched. */
@@ -27,6 +29,9 @@ const UNKNOWN_SIGNER: DispatchProvider = 'digipost';
 export class ReceiptPoller {
   private readonly worker: Worker;
   private toldPulledAt = -Infinity;
+  private readonly unmarked = new Set<string>();
+  /** From 1. Beyond the first only while whole pages cannot be marked read: they must not hide what lies behind them. */
+  private page = 1;
 
   constructor(
     private readonly runtime: Runtime,
@@ -42,25 +47,47 @@ export class ReceiptPoller {
 
   private async pull(): Promise<boolean> {
     const began = this.runtime.clock.now();
-    const receipts = await this.source.fetchReceipts(1, PAGE);
-    if (receipts.length > 0) await this.take(receipts);
+    const receipts = await this.source.fetchReceipts(this.page, PAGE);
+    const marked = receipts.length > 0 ? await this.take(receipts) : 0;
     const complete = receipts.length < PAGE;
+    this.page = complete || marked > 0 ? 1 : this.page + 1;
     if (complete) await this.tellPulled(began);
     return !complete;
   }
 
-  private async take(receipts: readonly FetchedReceipt[]): Promise<void> {
-    const messageIds = receipts.map(messageIdOf);
+  /** Returns how many are marked read now, and so will not come again. */
+  private async take(all: readonly FetchedReceipt[]): Promise<number> {
+    const fresh = all.filter((receipt) => !this.unmarked.has(eventIdOf(receipt)));
+    const messageIds = fresh.map(messageIdOf);
     const traces = await this.ledger.markAnswered(messageIds.filter((id) => id !== undefined));
     await this.runtime.publisher.publish(
-      receipts.map((receipt, index) => this.draftOf(receipt, traces.get(messageIds[index] ?? ''))),
+      fresh.map((receipt, index) => this.draftOf(receipt, traces.get(messageIds[index] ?? ''))),
     );
-    const ids = receipts.flatMap(({ id }) => (id === undefined ? [] : [id]));
+    const queue = [...all];
+    let marked = 0;
     await Promise.all(
       Array.from({ length: CONCURRENT }, async () => {
-        for (let id = ids.pop(); id !== undefined; id = ids.pop()) await this.source.markRead(id);
+        for (let receipt = queue.pop(); receipt !== undefined; receipt = queue.pop())
+          if (await this.markRead(receipt)) marked += 1;
       }),
     );
+    return marked;
+  }
+
+  private async markRead(receipt: FetchedReceipt): Promise<boolean> {
+    const eventId = eventIdOf(receipt);
+    try {
+      if (receipt.id !== undefined) {
+        await this.source.markRead(receipt.id);
+        this.unmarked.delete(eventId);
+        return true;
+      }
+    } catch (error) {
+      this.runtime.log.warn({ err: error, receipt: eventId }, 'a receipt could not be marked read; it comes again');
+    }
+    if (this.unmarked.size >= REMEMBERED) this.unmarked.clear();
+    this.unmarked.add(eventId);
+    return false;
   }
 
   /** The access point answers for all providers at once. Without this nobody could tell a silent provider from one we have not asked. */
@@ -77,9 +104,11 @@ export class ReceiptPoller {
     this.toldPulledAt = performance.now();
   }
 
-  private draftOf({ raw, conversationId, signerOrganisation }: FetchedReceipt, traceparent: string | undefined): Draft {
+  private draftOf(receipt: FetchedReceipt, traceparent: string | undefined): Draft {
+    const { raw, signerOrganisation } = receipt;
+    const conversationId = conversationOf(receipt);
     const provider = (signerOrganisation === undefined ? undefined : TOPIC_OF[signerOrganisation]) ?? UNKNOWN_SIGNER;
-    const id = uuidv5(NAMESPACE, createHash('sha256').update(raw).digest('hex'));
+    const id = eventIdOf(receipt);
     const event = {
       provider,
       conversationId: conversationId ?? null,
@@ -96,6 +125,15 @@ export class ReceiptPoller {
   }
 }
 
+const eventIdOf = ({ raw }: FetchedReceipt): string =>
+  uuidv5(NAMESPACE, createHash('sha256').update(raw).digest('hex'));
+
+/** Anybody may have written it; a key of a record is not made of anything but a UUID. */
+const conversationOf = ({ conversationId }: FetchedReceipt): string | undefined =>
+  conversationId !== undefined && isUuid(conversationId) ? conversationId : undefined;
+
 /** Our own message that the receipt claims to be about. */
-const messageIdOf = ({ conversationId }: FetchedReceipt): string | undefined =>
-  conversationId !== undefined && isUuid(conversationId) ? messageIdOfConversation(conversationId) : undefined;
+function messageIdOf(receipt: FetchedReceipt): string | undefined {
+  const conversationId = conversationOf(receipt);
+  return conversationId === undefined ? undefined : messageIdOfConversation(conversationId);
+}
