@@ -66,8 +66,11 @@ async function add(orgnr: string, options: { name: string; kafka?: boolean; repl
   await withRegister(async (register, settings) => {
     const { ingressKey } = await register.add({ orgnr, name: options.name, kafka: options.kafka ?? false });
     if (ingressKey === undefined) return;
-    const kafka = kafkaClient(kafkaSettingsOf(settings), 'postgang', createLogger('postgang', 'error'));
-    const made = await createTopics(kafka, [orgnr], { prefix: settings.TOPIC_PREFIX, replication });
+    const log = createLogger('postgang', 'error');
+    const kafka = kafkaClient(kafkaSettingsOf(settings), 'postgang', log, { retries: 3 });
+    const made = await createTopics(kafka, [orgnr], { prefix: settings.TOPIC_PREFIX, replication }).catch(
+      unusable('Kafka (KAFKA_BROKERS)', `; ${orgnr} is registered, its topics are made when the command is run again`),
+    );
     process.stderr.write(`${made} topics made. The ingress key of ${orgnr} follows; give it to the agency alone.\n`);
     process.stdout.write(`${ingressKey}\n`);
   });
@@ -77,13 +80,23 @@ async function withRegister(
   work: (register: AgencyRegister, settings: ReturnType<typeof settingsOf>) => Promise<void>,
 ): Promise<void> {
   const settings = settingsOf();
-  const register = await AgencyRegister.open(settings.POSTGRES_URL, KeyRing.parse(settings.KEY_RING));
+  const register = await AgencyRegister.open(settings.POSTGRES_URL, KeyRing.parse(settings.KEY_RING)).catch(
+    unusable('PostgreSQL (POSTGRES_URL)'),
+  );
   try {
     await work(register, settings);
   } finally {
     await register.close();
   }
 }
+
+/** Says which server it was: the drivers' own words do not, and may quote the address with its password. */
+const unusable =
+  (server: string, more = '') =>
+  (error: unknown): never => {
+    const { code, name } = error as { code?: string; name?: string };
+    throw new AgencyError(`${server} cannot be used: ${code ?? name ?? 'unknown error'}${more}`, { cause: error });
+  };
 
 const settingsOf = () => parseConfig('postgang agency', config, process.env);
 

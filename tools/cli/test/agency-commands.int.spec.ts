@@ -3,10 +3,13 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createLogger, kafkaClient } from '@postgang/runtime';
 import { freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
 import { Command } from 'commander';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { agencyCommands } from '../src/agency-commands.js';
 
 const AGENCY = '310000027';
+const BIN = fileURLToPath(new URL('../bin/postgang.mjs', import.meta.url));
 const SUPPLIER = '310000019';
 const prefix = uniquePrefix();
 const environment = { ...process.env };
@@ -93,4 +96,32 @@ describe('postgang agency', () => {
     await expect(postgang('list')).rejects.toThrow(/POSTGRES_URL[^]*KEY_RING/);
     Object.assign(process.env, { POSTGRES_URL: url, KEY_RING: keys });
   });
+
+  it('tells in one sentence which server is away, without its password', async () => {
+    const { POSTGRES_URL: url, KAFKA_BROKERS: brokers } = process.env;
+    process.env['POSTGRES_URL'] = 'postgres://postgang:hemmelig@127.0.0.1:1/postgang';
+    await expect(postgang('list')).rejects.toThrow('PostgreSQL (POSTGRES_URL) cannot be used: ECONNREFUSED');
+    process.env['POSTGRES_URL'] = 'hemmelig';
+    await expect(postgang('list')).rejects.toThrow(/^PostgreSQL \(POSTGRES_URL\) cannot be used: (?!.*hemmelig)/);
+    Object.assign(process.env, { POSTGRES_URL: url, KAFKA_BROKERS: '127.0.0.1:1' });
+    await expect(postgang('add', AGENCY, '--name', 'Etaten for test', '--kafka')).rejects.toThrow(
+      /^Kafka \(KAFKA_BROKERS\) cannot be used: .*its topics are made when the command is run again$/,
+    );
+    process.env['KAFKA_BROKERS'] = brokers;
+  }, 30_000);
+});
+
+describe('npx postgang agency', () => {
+  const run = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
+    spawnSync(process.execPath, [BIN, 'agency', ...args], { env: process.env, encoding: 'utf8' });
+
+  it('ends with 0 when it was done, 1 when not, 2 when it was not understood; data on stdout, messages on stderr', () => {
+    expect(run('list')).toMatchObject({ status: 0, stdout: expect.stringContaining(AGENCY), stderr: '' });
+    expect(run('add', '123456789', '--name', 'X')).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: '123456789 is not an organisation number\n',
+    });
+    expect(run('add', AGENCY)).toMatchObject({ status: 2, stdout: '' });
+  }, 30_000);
 });

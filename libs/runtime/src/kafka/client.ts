@@ -43,7 +43,13 @@ export function kafkaSettingsOf(config: KafkaConfigKeys): KafkaSettings {
   };
 }
 
-export function kafkaClient(settings: KafkaSettings, clientId: string, log: Logger): Kafka {
+/** `retries`: fewer than the usual eight (more than a minute) where a person waits for the answer. */
+export function kafkaClient(
+  settings: KafkaSettings,
+  clientId: string,
+  log: Logger,
+  { retries = 8 }: { readonly retries?: number } = {},
+): Kafka {
   const config: KafkaConfig = {
     clientId,
     brokers: [...settings.brokers],
@@ -51,7 +57,7 @@ export function kafkaClient(settings: KafkaSettings, clientId: string, log: Logg
     requestTimeout: 30_000,
     enforceRequestTimeout: true,
     // retries are short here: an unreachable broker is DependencyDown for the stage, which pauses and comes back
-    retry: { initialRetryTime: 300, retries: 8, restartOnFailure: () => Promise.resolve(true) },
+    retry: { initialRetryTime: 300, retries, restartOnFailure: () => Promise.resolve(true) },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
       const { message, error, groupId } = entry.log as { message: string; error?: string; groupId?: string };

@@ -23,7 +23,7 @@ export interface ListedAgency {
   readonly suppliers: readonly string[];
 }
 
-/** Not an organisation number, or an agency nobody has added. */
+/** Not an organisation number, an agency nobody has added, or no way to find out. */
 export class AgencyError extends Error {
   override readonly name = 'AgencyError';
 }
