@@ -302,10 +302,15 @@ describe('the REST door', () => {
       expect(asset).toMatch(/^\.?\//);
       const url = new URL(asset, `${rig.running.url}/docs`);
       const answer = await fetch(url);
-      expect(answer.status).toBe(200);
+      expect([asset, answer.status]).toEqual([asset, 200]);
       const text = await answer.text();
       if (url.pathname.endsWith('init.js')) expect(text).not.toMatch(/https?:\/\/(?!postgang\.no)/);
+      if (url.pathname.endsWith('.css')) expect(text).not.toMatch(/@import|url\(["']?(?:https?:)?\/\//);
+      // the bundle names the makers of its parts; what it may load is in the policy
+      expect(answer.headers.get('content-security-policy')).toBe(page.headers.get('content-security-policy'));
     }
+    expect(page.headers.get('content-security-policy')).not.toMatch(/https?:|\*|unsafe-eval|script-src[^;]*unsafe/);
+    expect(html).not.toMatch(/<script(?![^>]*\bsrc=)[^>]*>\s*\S/);
     expect(html.replaceAll(/xmlns(:\w+)?="[^"]*"/g, '')).not.toMatch(/https?:\/\//);
   });
 

@@ -50,6 +50,25 @@ function form(reference: string, more: Record<string, unknown> = {}): FormData {
 const handIn = (reference: string, more: Record<string, unknown> = {}, token?: string | null) =>
   ask(world, '/v1/letters', { method: 'POST', body: form(reference, more), ...(token === undefined ? {} : { token }) });
 
+describe('a dry run', () => {
+  const print = { returnAddress: { name: 'Etaten', lines: ['Postboks 1'], postalCode: '0001', city: 'Oslo' } };
+  const tryOut = async (recipient: string, more: Record<string, unknown> = {}): Promise<unknown> => {
+    const body = form('tried-out', { recipient: nationalIdOf(recipient), print, ...more });
+    return (await ask(world, '/v1/letters?dryRun=true', { method: 'POST', body })).body['way'];
+  };
+
+  it('says how the letter would go, in the words of the rules, and nothing is known of it afterwards', async () => {
+    expect(await tryOut('digipost')).toEqual({ channel: 'digital-mailbox', provider: 'digipost', rule: 'mailbox' });
+    expect(await tryOut('reserved')).toEqual({ channel: 'print', provider: 'print', rule: 'reserved' });
+    expect(await tryOut('reserved', { kind: 'information' })).toMatchObject({ channel: 'digital-mailbox' });
+    expect(await tryOut('no-mailbox', { print: undefined })).toEqual({ refused: 'print-not-ordered' });
+    expect(await tryOut('dead')).toEqual({ refused: 'deceased' });
+    expect(await tryOut('protected')).toEqual({ refused: 'no-postal-address' });
+    expect(await tryOut('protected')).toEqual(await tryOut('unknown-address'));
+    expect((await ask(world, '/v1/letters?reference=tried-out')).body).toEqual({ letters: [] });
+  });
+});
+
 describe('a letter over REST', () => {
   const letterId = letterIdOf(AGENCY, 'rest-1');
 
