@@ -30,12 +30,13 @@ describe('a service that is told to stop', () => {
     await admin.disconnect();
     return (topic?.partitions ?? []).reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
   };
-  const lines = (): { msg?: string; level?: string }[] =>
+  const get = async (url: string): Promise<number> => (await fetch(url)).status;
+  const lines = (): { msg?: string; level?: string; managementPort?: number }[] =>
     child
       .output()
       .split('\n')
       .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as { msg?: string; level?: string });
+      .map((line) => JSON.parse(line) as { msg?: string; level?: string; managementPort?: number });
 
   it('however often, stops once: what is in hand is published and committed, and the exit code is 0', async () => {
     const out = await rig.collect('recipient.notified.v1');
@@ -50,11 +51,15 @@ describe('a service that is told to stop', () => {
   });
 
   it('and cannot, gives up after its time with a line and exit code 1, and commits nothing', async () => {
-    await inHand('never', { SHUTDOWN_MS: '1000' });
+    await inHand('never', { SHUTDOWN_MS: '3000' });
+    const port = await eventually('the start', () => lines().find(({ msg }) => msg === 'started')?.managementPort);
     child.process.kill('SIGTERM');
+    // no more work for it, but no reason to kill it either
+    await eventually('unready', async () => (await get(`http://127.0.0.1:${port}/readyz`)) === 503 || undefined);
+    expect(await get(`http://127.0.0.1:${port}/livez`)).toBe(200);
     expect(await child.ended()).toBe(1);
     expect(lines()).toContainEqual(
-      expect.objectContaining({ level: 'fatal', msg: 'the stop took too long and is given up', withinMs: 1_000 }),
+      expect.objectContaining({ level: 'fatal', msg: 'the stop took too long and is given up', withinMs: 3_000 }),
     );
     expect(await committed()).toBe(0);
   });
