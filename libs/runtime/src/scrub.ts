@@ -16,8 +16,20 @@ export function scrub(text: string): string {
   return NETS.reduce((scrubbed, [net, replacement]) => scrubbed.replace(net, replacement), text);
 }
 
+/** Messages of PostgreSQL and of V8's JSON parser quote what they were given. */
+const QUOTES: readonly [RegExp, string][] = [
+  [/(\bKey \([^)]{1,200}\)=\()[^]*?\)(?= (?:already exists|is not present|conflicts|is still)|$)/g, '$1[value])'],
+  [/(\binvalid input (?:syntax|value) for [^:\n]{1,80}: |\bout of range: )"[^]*"/g, '$1[value]'],
+  [/(\bUnexpected [^,\n]{1,60}, )[^]*( is not valid JSON)/g, '$1[value]$2'],
+];
+
+/** An error's message without the values it quotes, and scrubbed. */
+export function withoutValues(message: string): string {
+  return scrub(QUOTES.reduce((text, [quote, replacement]) => text.replace(quote, replacement), message));
+}
+
 /** What may be said of an error outside the process: its class and its scrubbed message, at most 300 characters. */
 export function describeError(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : `thrown ${typeof error}`;
+  const text = error instanceof Error ? `${error.name}: ${withoutValues(error.message)}` : `thrown ${typeof error}`;
   return scrub(text).slice(0, 300);
 }

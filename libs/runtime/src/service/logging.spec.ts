@@ -16,6 +16,14 @@ function logged(write: (log: ReturnType<typeof createLogger>) => void): Record<s
   return JSON.parse(lines[0] as string) as Record<string, unknown>;
 }
 
+function jsonMistake(text: string): string {
+  try {
+    return String(JSON.parse(text));
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 describe('a log line', () => {
   it('has its service, level and time, and no personal field by any of their names', () => {
     const line = logged((log) =>
@@ -64,6 +72,30 @@ describe('a log line', () => {
     expect(logged((log) => log.error({ err: error }, 'failed'))).toMatchObject({
       err: { type: 'Error', message: 'duplicate key', code: '23505' },
     });
+  });
+
+  it.each([
+    ['a unique key', `Key (recipient, name)=(${ID}, Kari (Lise) Nordmann) already exists.`],
+    ['a type', 'invalid input syntax for type uuid: "Kari Nordmann"'],
+    ['an enum', 'invalid input value for enum colour: "Kari Nordmann"'],
+    ['a date', 'date/time field value out of range: "Kari Nordmann"'],
+    ['JSON', jsonMistake('{"a": Kari Nordmann}')],
+    ['more JSON', jsonMistake(`${' '.repeat(200)}{"name": "Kari Nordmann" Kari Nordmann}${' '.repeat(200)}`)],
+  ])('does not repeat the value that an error about %s quotes', (_what, text) => {
+    expect(JSON.stringify(logged((log) => log.warn({ err: new Error(text) }, 'failed')))).not.toContain('Nordmann');
+    expect(JSON.stringify(logged((log) => new NestLogger(log).error(new Error(text))))).not.toContain('Nordmann');
+    expect(describeError(new Error(text))).not.toContain('Nordmann');
+  });
+
+  it('has no personal field at any depth, no bytes, and an end', () => {
+    const deep = { a: { b: { c: { d: { Name: 'hemmelig', 'postal-address': ['Prøveveien 5'], kept: 1n } } } } };
+    expect(logged((log) => log.info({ deep: [deep] }, 'deep'))).toMatchObject({
+      deep: [{ a: { b: { c: { d: { Name: '[redacted]', kept: '1' } } } } }],
+    });
+    const around: Record<string, unknown> = {};
+    around['again'] = around;
+    logged((log) => log.info({ around, value: Buffer.from('hemmelig'), many: Array(10_000).fill(7) }, 'odd'));
+    logged((log) => log.info({ [ID]: 1, why: new Error('no', { cause: new Error(`for ${ID}`) }) }, 'odd'));
   });
 
   it('stays JSON when eleven digits were a number', () => {

@@ -1,20 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { destination, pino, type DestinationStream, type Logger } from 'pino';
-import { scrub } from '../scrub.js';
-
-const REDACTED = [
-  'authorization',
-  'token',
-  'password',
-  'assertion',
-  'nationalId',
-  'recipient',
-  'address',
-  'email',
-  'mobile',
-  'title',
-  'name',
-];
+import { scrub, withoutValues } from '../scrub.js';
+import { errorSummary, frames, redact } from './redact.js';
 
 /** Structured logs, one JSON object a line. Personal and secret fields are removed by name; the finished line is scrubbed once more. */
 export function createLogger(
@@ -28,9 +15,12 @@ export function createLogger(
       level,
       base: { service },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: REDACTED.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]), censor: '[redacted]' },
-      serializers: { err: errorSummary },
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => redact(fields) as Record<string, unknown>,
+      },
+      // pino's own would give an error's properties
+      serializers: { err: (error: unknown) => (error instanceof Error ? errorSummary(error) : error) },
     },
     scrubbing,
   );
@@ -38,26 +28,6 @@ export function createLogger(
 
 /** Eleven digits may have been a number of the line's own; its replacement then needs quotes. */
 const stillJson = (line: string): string => line.replace(/:(\[national-id\])(?=[,}])/g, ':"$1"');
-
-/** Class, message and stack of an error and of its causes; never its other properties, which may hold payloads. */
-function errorSummary(error: unknown, depth = 0): unknown {
-  if (!(error instanceof Error)) return { type: typeof error };
-  return {
-    type: error.name,
-    message: error.message,
-    ...('code' in error ? { code: String(error.code) } : {}),
-    // frames only: the lines before them repeat the message
-    stack: error.stack
-      ?.split('\n')
-      .filter((line) => /^\s+at /.test(line))
-      .slice(0, 8)
-      .map((line) => line.trim()),
-    ...(error.cause === undefined || depth > 2 ? {} : { cause: errorSummary(error.cause, depth + 1) }),
-    ...(error instanceof AggregateError && depth <= 2
-      ? { errors: error.errors.slice(0, 5).map((one) => errorSummary(one, depth + 1)) }
-      : {}),
-  };
-}
 
 /** Nest's own lines through the same logger; its start-up chatter at debug. */
 export class NestLogger implements LoggerService {
@@ -67,7 +37,8 @@ export class NestLogger implements LoggerService {
     this.logger.debug({ context }, String(message));
   }
   error(message: unknown, stack?: string, context?: string): void {
-    this.logger.error({ context, stack }, message instanceof Error ? message.message : String(message));
+    const [text, trace] = message instanceof Error ? [message.message, message.stack] : [String(message), stack];
+    this.logger.error({ context, stack: frames(trace) }, withoutValues(text));
   }
   warn(message: unknown, context?: string): void {
     this.logger.warn({ context }, String(message));
