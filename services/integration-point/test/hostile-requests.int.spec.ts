@@ -9,7 +9,7 @@ import { strangersKey, type TokenWish } from './token-issuer.js';
 
 const MB = 1024 * 1024;
 const LIMIT = 50 * MB;
-/** What the server may read past the limit. */
+/** One read of the socket: what passes the limit is found in it. */
 const PAST = 64 * 1024;
 const TIMEOUT_MS = 8_000;
 
@@ -103,7 +103,8 @@ describe('too large', () => {
         expect(await stream(method, path, headers, parts)).toBe(413);
       });
       expect(read).toBeGreaterThan(LIMIT);
-      expect({ path, past: Math.max(0, read - LIMIT - PAST - frame) }).toEqual({ path, past: 0 });
+      // under load one more read may have been under way when the limit was passed
+      expect({ path, past: Math.max(0, read - LIMIT - 2 * PAST - frame) }).toEqual({ path, past: 0 });
     }
     const stored = await Promise.allSettled(put.mock.results.map(({ value }) => value as Promise<{ ref: string }>));
     const refs = stored.flatMap((one) => (one.status === 'fulfilled' ? [one.value.ref] : []));
@@ -282,7 +283,11 @@ describe('hostile connections', () => {
     await cut.catch(() => undefined);
     const { ref } = await (put.mock.results[0]?.value as Promise<{ ref: string }>);
     await rig.withStore(async (store) => {
-      await eventually('the erasure', () => erase.mock.calls.some(([erased]) => erased === ref));
+      await eventually('the erasure', async () => {
+        const index = erase.mock.calls.findIndex(([erased]) => erased === ref);
+        await erase.mock.results[index]?.value;
+        return index >= 0;
+      });
       await expect(store.get(ref)).rejects.toThrow(DocumentErased);
     });
   });

@@ -11,8 +11,11 @@ export function stopReading(request: IncomingMessage): void {
   // Node reads a body nobody has asked for to its end; asking once (for nothing) makes it ours
   request.read(0);
   socket.pause();
-  // a resumption may be under way already
-  socket.on('resume', () => socket.pause());
+  // a resumption may be under way already, and would start reading again without a second pause being told to Node's server
+  socket.on('resume', () => {
+    socket.pause();
+    socket.emit('pause');
+  });
   // what Node calls when the answer is out
   socket.destroySoon = () => {
     socket.pause();
