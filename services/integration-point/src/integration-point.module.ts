@@ -3,6 +3,7 @@ import { FilesystemStore, MasterKeys, type DocumentStore } from '@postgang/docum
 import { CONFIG, ConfigError, RUNTIME, type Runtime } from '@postgang/runtime';
 import { AcceptLetters } from './acceptance/accept-letters.js';
 import { Sweep } from './acceptance/sweep.js';
+import { Unsettled } from './acceptance/unsettled.js';
 import { AgencyDirectory } from './agencies/agency-directory.js';
 import type { IntegrationPointConfig } from './config.js';
 import { DOCUMENT_STORE, Uploads } from './documents/uploads.js';
@@ -29,6 +30,7 @@ import { SubmittedStage } from './ingress/submitted.stage.js';
     AgencyDirectory,
     Authentication,
     Sweep,
+    Unsettled,
     Uploads,
   ],
 })

@@ -3,6 +3,7 @@ import { RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runti
 import { Uploads } from '../documents/uploads.js';
 import { acceptedDraft } from './accepted-draft.js';
 import { findUnpublished, markPublished } from './letter-rows.js';
+import { Unsettled } from './unsettled.js';
 
 const EVERY_MS = 1_000;
 const CLEAN_EVERY_MS = 600_000;
@@ -22,6 +23,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(Uploads) private readonly uploads: Uploads,
+    @Inject(Unsettled) private readonly unsettled: Unsettled,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -54,6 +56,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private async turn(): Promise<boolean> {
     await this.mark();
+    await this.unsettled.settle();
     const rows = await findUnpublished(this.runtime.database, AT_ONCE);
     if (rows.length === 0) return false;
     await this.runtime.publisher.publish(rows.map(acceptedDraft));

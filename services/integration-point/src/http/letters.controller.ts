@@ -4,6 +4,7 @@ import { isUuid, letterIdOf } from '@postgang/pipeline';
 import { CONFIG, RUNTIME, type Runtime } from '@postgang/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptLetters } from '../acceptance/accept-letters.js';
+import { Unsettled } from '../acceptance/unsettled.js';
 import type { IntegrationPointConfig } from '../config.js';
 import { measure } from '../documents/measure.js';
 import { Uploads, type Stored } from '../documents/uploads.js';
@@ -30,6 +31,7 @@ export class LettersController {
     @Inject(Authentication) private readonly authentication: Authentication,
     @Inject(Uploads) private readonly uploads: Uploads,
     @Inject(AcceptLetters) private readonly acceptance: AcceptLetters,
+    @Inject(Unsettled) private readonly unsettled: Unsettled,
     @Inject(DryRun) private readonly dryRun: DryRun,
   ) {
     this.dryRuns = new RateLimit(config.DRY_RUNS_PER_MINUTE);
@@ -121,10 +123,13 @@ export class LettersController {
       throw new Problem('invalid-request', 'A document has been used by another letter; upload it again.');
   }
 
-  /** A letter that may have been written keeps its documents: what `acceptOne` throws leaves them. */
+  /** A letter that may have been written keeps its documents, until it is known whether it was. */
   private async accept(handedIn: HandedIn, parts: ReadonlyMap<string, Stored>): Promise<object> {
     const sealed = sealLetter(this.runtime.keys, handedIn, this.runtime.clock.now());
-    const acceptance = await this.acceptance.acceptOne(sealed);
+    const acceptance = await this.acceptance.acceptOne(sealed).catch((error: unknown) => {
+      this.unsettled.add(sealed.letterId, [...parts.values()]);
+      throw error;
+    });
     if (acceptance !== 'accepted') {
       await discardAll(this.uploads, parts);
       if (parts.size < handedIn.documents.length) await this.acceptance.releaseUploads([sealed.letterId]);
