@@ -1,3 +1,5 @@
+// first: what it puts in kafkajs' place must be there before kafkajs is loaded
+import './record-format.js';
 import {
   CompressionTypes,
   Kafka,
