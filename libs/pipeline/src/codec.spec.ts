@@ -140,6 +140,18 @@ describe('ids', () => {
     );
   });
 
+  it('come from names of any length', () => {
+    const long = 'å'.repeat(1_000);
+    expect(uuidv5('6ba7b810-9dad-11d1-80b4-00c04fd430c8', long)).toBe('7672d824-c76a-54fa-add3-0006e789d834');
+    expect(uuidv5('6ba7b810-9dad-11d1-80b4-00c04fd430c8', 'www.example.com')).toBe(
+      '2ed6657d-e927-568b-95e1-2665a8aea6a2',
+    );
+  });
+
+  it('are not made in what is no UUID', () => {
+    expect(() => uuidv5('receipt', 'x')).toThrow(TypeError);
+  });
+
   it('tell letters apart by sender and reference', () => {
     expect(letterIdOf('310000019', 'a')).toBe(letterIdOf('310000019', 'a'));
     expect(letterIdOf('310000019', 'a')).not.toBe(letterIdOf('310000027', 'a'));

@@ -3,17 +3,20 @@ import { hash as digest } from 'node:crypto';
 /** Namespace of letter ids (RFC 9562 §5.5). A constant of the contract: agencies compute letter ids with it to seal fields on their ingress topic. */
 export const POSTGANG_NAMESPACE = '6f1c3b52-5d0e-5c1b-9b0a-6a3d0f7f2c11';
 
-/** UUID version 5: the same name in the same namespace is the same id, everywhere and always. */
+const NAMESPACE_BYTES = 16;
+/** A letter's way takes some fifty ids: they share the buffer that is digested. */
+const scratch = Buffer.alloc(512);
+
+/** UUID version 5 (RFC 9562 §5.5): the same name in the same namespace is the same id, everywhere and always. Throws TypeError without a UUID. */
 export function uuidv5(namespace: string, name: string): string {
-  const hash = digest(
-    'sha1',
-    Buffer.concat([Buffer.from(namespace.replaceAll('-', ''), 'hex'), Buffer.from(name)]),
-    'buffer',
-  );
-  hash[6] = ((hash[6] as number) & 0x0f) | 0x50;
-  hash[8] = ((hash[8] as number) & 0x3f) | 0x80;
-  const hex = hash.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const size = NAMESPACE_BYTES + Buffer.byteLength(name);
+  const bytes = size <= scratch.length ? scratch : Buffer.alloc(size);
+  const written = bytes.write(namespace.replaceAll('-', ''), 0, NAMESPACE_BYTES, 'hex');
+  if (written < NAMESPACE_BYTES) throw new TypeError('the namespace of an id is not a UUID');
+  bytes.write(name, NAMESPACE_BYTES);
+  const hex = digest('sha1', bytes.subarray(0, size), 'hex');
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 /** The same reference of the same agency is the same letter. */
