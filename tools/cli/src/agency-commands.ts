@@ -12,12 +12,14 @@ import type { Command } from 'commander';
 import { UsageError } from './package-input.js';
 
 /** The same names as the services use, so that their environment serves here too. */
-const config = runtimeConfig
+const registerConfig = runtimeConfig.pick({}).extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap() });
+/** What only an agency with topics of its own needs. */
+const topicsConfig = runtimeConfig
   .pick({ KAFKA_BROKERS: true, KAFKA_SSL_CA: true, KAFKA_USERNAME: true, KAFKA_PASSWORD: true, TOPIC_PREFIX: true })
-  .extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap(), KEY_RING: runtimeConfig.shape.KEY_RING.unwrap() });
+  .extend({ KEY_RING: runtimeConfig.shape.KEY_RING.unwrap() });
 
 const ENVIRONMENT = `
-Reads POSTGRES_URL, KEY_RING_FILE, KAFKA_BROKERS (and KAFKA_SSL_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD_FILE, TOPIC_PREFIX) as the services do.`;
+Reads POSTGRES_URL as the services do; "add --kafka" also KEY_RING_FILE, KAFKA_BROKERS, KAFKA_SSL_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD_FILE and TOPIC_PREFIX.`;
 
 /** `postgang agency …`: who may hand in letters. Running services see a change within two seconds. */
 export function agencyCommands(program: Command): void {
@@ -63,9 +65,13 @@ async function add(orgnr: string, options: { name: string; kafka?: boolean; repl
   const replication = Number(options.replication);
   if (!Number.isInteger(replication) || replication < 1 || replication > 9)
     throw new UsageError('--replication takes a whole number from 1 to 9');
-  await withRegister(async (register, settings) => {
-    const { ingressKey } = await register.add({ orgnr, name: options.name, kafka: options.kafka ?? false });
-    if (ingressKey === undefined) return;
+  if (options.kafka !== true) {
+    await withRegister(async (register) => void (await register.add({ orgnr, name: options.name, kafka: false })));
+    return;
+  }
+  const settings = settingsOf(topicsConfig);
+  await withRegister(async (register) => {
+    const { ingressKey } = await register.add({ orgnr, name: options.name, kafka: true });
     const log = createLogger('postgang', 'error');
     const kafka = kafkaClient(kafkaSettingsOf(settings), 'postgang', log, { retries: 3 });
     const made = await createTopics(kafka, [orgnr], { prefix: settings.TOPIC_PREFIX, replication }).catch(
@@ -73,18 +79,14 @@ async function add(orgnr: string, options: { name: string; kafka?: boolean; repl
     );
     process.stderr.write(`${made} topics made. The ingress key of ${orgnr} follows; give it to the agency alone.\n`);
     process.stdout.write(`${ingressKey}\n`);
-  });
+  }, KeyRing.parse(settings.KEY_RING));
 }
 
-async function withRegister(
-  work: (register: AgencyRegister, settings: ReturnType<typeof settingsOf>) => Promise<void>,
-): Promise<void> {
-  const settings = settingsOf();
-  const register = await AgencyRegister.open(settings.POSTGRES_URL, KeyRing.parse(settings.KEY_RING)).catch(
-    unusable('PostgreSQL (POSTGRES_URL)'),
-  );
+async function withRegister(work: (register: AgencyRegister) => Promise<void>, keys?: KeyRing): Promise<void> {
+  const { POSTGRES_URL } = settingsOf(registerConfig);
+  const register = await AgencyRegister.open(POSTGRES_URL, keys).catch(unusable('PostgreSQL (POSTGRES_URL)'));
   try {
-    await work(register, settings);
+    await work(register);
   } finally {
     await register.close();
   }
@@ -98,7 +100,8 @@ const unusable =
     throw new AgencyError(`${server} cannot be used: ${code ?? name ?? 'unknown error'}${more}`, { cause: error });
   };
 
-const settingsOf = () => parseConfig('postgang agency', config, process.env);
+const settingsOf = <T>(config: Parameters<typeof parseConfig<T>>[1]): T =>
+  parseConfig('postgang agency', config, process.env);
 
 function show(agencies: readonly ListedAgency[], json = false): void {
   if (json) process.stdout.write(`${JSON.stringify(agencies, undefined, 2)}\n`);

@@ -89,12 +89,18 @@ describe('postgang agency', () => {
     await expect(postgang(...args)).rejects.toThrow(message);
   });
 
-  it('names every setting that is missing', async () => {
-    const { POSTGRES_URL: url, KEY_RING: keys } = process.env;
-    delete process.env['POSTGRES_URL'];
+  it('asks for no setting it does not use, and names every one that is missing', async () => {
+    const { POSTGRES_URL: url, KAFKA_BROKERS: brokers, KEY_RING: keys } = process.env;
+    delete process.env['KAFKA_BROKERS'];
     delete process.env['KEY_RING'];
-    await expect(postgang('list')).rejects.toThrow(/POSTGRES_URL[^]*KEY_RING/);
-    Object.assign(process.env, { POSTGRES_URL: url, KEY_RING: keys });
+    try {
+      expect(await postgang('list')).toContain(AGENCY);
+      await expect(postgang('add', AGENCY, '--name', 'X', '--kafka')).rejects.toThrow(/KAFKA_BROKERS[^]*KEY_RING/);
+      delete process.env['POSTGRES_URL'];
+      await expect(postgang('list')).rejects.toThrow('POSTGRES_URL');
+    } finally {
+      Object.assign(process.env, { POSTGRES_URL: url, KAFKA_BROKERS: brokers, KEY_RING: keys });
+    }
   });
 
   it('tells in one sentence which server is away, without its password', async () => {

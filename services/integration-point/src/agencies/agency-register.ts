@@ -1,4 +1,4 @@
-import type { KeyRing } from '@postgang/outside';
+import { KeyRing } from '@postgang/outside';
 import { isOrganisationNumber } from '@postgang/rules';
 import { openDatabase } from '@postgang/runtime';
 import { randomBytes } from 'node:crypto';
@@ -37,8 +37,8 @@ export class AgencyRegister {
     private readonly keys: KeyRing,
   ) {}
 
-  /** With a connection of its own; makes the tables when this is the first to come. */
-  static async open(postgresUrl: string, keys: KeyRing): Promise<AgencyRegister> {
+  /** With a connection of its own; makes the tables when this is the first to come. Keys are for agencies with Kafka only. */
+  static async open(postgresUrl: string, keys = new KeyRing(new Map())): Promise<AgencyRegister> {
     const source = await openDatabase({
       url: postgresUrl,
       schema: 'integration_point',
