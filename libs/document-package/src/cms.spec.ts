@@ -59,6 +59,11 @@ describe('an encrypted package', () => {
     expect(decryptCms(again, mailbox.key).equals(content)).toBe(true);
   });
 
+  it('is not made for a key that is too short', async () => {
+    const weak = await (await TestAuthority.create()).issue('984661185', 'Postkasse', { bits: 1024 });
+    expect(reasonOf(() => encryptCms(content, weak.certificates[0]!))).toBe('unsupported-algorithm');
+  });
+
   it('never crashes the reader, whatever is changed or cut', () => {
     fc.assert(
       fc.property(

@@ -28,7 +28,7 @@ import {
   type Asn1,
 } from './asn1.js';
 import { PackageError } from './errors.js';
-import { issuerAndSerial, publicKeyOf } from './certificates.js';
+import { issuerAndSerial, rsaKeyOf } from './certificates.js';
 
 /**
  * CMS EnvelopedData (RFC 5652 §6) as the digital-post profile has it: one recipient, RSAES-OAEP with SHA-256 for both hash and MGF1, AES-256-CBC.
@@ -57,6 +57,7 @@ const VERSION_0 = derInteger(0);
 const KEY_BYTES = 32;
 const IV_BYTES = 16;
 
+/** Throws PackageError('unsupported-algorithm') when the recipient's key is not RSA of 2048 bits or more. */
 export function encryptCms(content: Buffer, recipient: X509Certificate): Buffer {
   const random = randomBytes(KEY_BYTES + IV_BYTES);
   const key = random.subarray(0, KEY_BYTES);
@@ -65,7 +66,7 @@ export function encryptCms(content: Buffer, recipient: X509Certificate): Buffer 
   const cipher = createCipheriv('aes-256-cbc', createSecretKey(key), iv);
   const encrypted = [cipher.update(content), cipher.final()];
   const wrapped = publicEncrypt(
-    { key: publicKeyOf(recipient), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
+    { key: rsaKeyOf(recipient), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
     key,
   );
   const { issuer, serial } = issuerAndSerial(recipient);
