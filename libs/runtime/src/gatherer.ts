@@ -63,12 +63,14 @@ export class Gatherer {
   private running: Promise<void> | undefined;
   private readonly guard: FloodGuard;
   readonly maxBatch: number;
+  readonly stateless: boolean;
   private readonly everyMs: number;
 
   constructor(private readonly stage: GathererOptions) {
     this.guard = new FloodGuard(stage.flood);
     this.maxBatch = stage.options.maxBatch ?? DEFAULT_MAX_BATCH;
     this.everyMs = stage.options.everyMs ?? DEFAULT_EVERY_MS;
+    this.stateless = stage.options.stateless ?? false;
   }
 
   submit(arrived: readonly Arrived[]): Promise<void> {

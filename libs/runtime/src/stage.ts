@@ -85,6 +85,8 @@ export interface StageOptions {
   readonly everyMs?: number;
   /** Let one call hold several records of the same letter, in order. Without it each call has at most one. */
   readonly severalPerLetter?: boolean;
+  /** Keeps nothing in the service's database, so that no offset is kept there either: the broker's place is where it goes on. */
+  readonly stateless?: boolean;
 }
 
 export const DEFAULT_MAX_BATCH = 500;

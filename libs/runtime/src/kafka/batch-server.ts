@@ -157,6 +157,16 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     });
   }
 
+  private statelessTopics(topics: readonly string[]): Set<string> {
+    const { topicPrefix } = this.options;
+    return new Set(
+      topics.filter((topic) => {
+        const pattern = topicOf(topic.slice(topicPrefix.length))?.topic.name;
+        return pattern !== undefined && this.gatherers.get(pattern)?.stateless === true;
+      }),
+    );
+  }
+
   private async start(): Promise<void> {
     const { kafka, service, topicPrefix, fetch } = this.options;
     const main = kafkaConsumer(kafka, `${topicPrefix}${service}`, fetch);
@@ -364,7 +374,10 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     while (mine === this.assignments && !this.closed) {
       try {
         const groupId = `${topicPrefix}${service}`;
-        return await seekToOwnPositions(consumer, assignment, { kafka, topicPrefix, groupId, positions, log });
+        return await seekToOwnPositions(consumer, assignment, {
+          ...{ kafka, topicPrefix, groupId, positions, log },
+          without: this.statelessTopics(Object.keys(assignment)),
+        });
       } catch (error) {
         log.warn({ err: error }, 'own positions could not be read yet');
         await new Promise((resolve) => setTimeout(resolve, POSITIONS_AGAIN_MS));

@@ -7,6 +7,8 @@ export interface Positions {
 }
 
 export interface OwnPositionsOptions {
+  /** Of these the database says nothing: the broker's place holds. With the prefix. */
+  readonly without: ReadonlySet<string>;
   readonly kafka: Kafka;
   readonly topicPrefix: string;
   readonly groupId: string;
@@ -21,12 +23,13 @@ export type Assignment = Readonly<Record<string, readonly number[]>>;
 export async function seekToOwnPositions(
   consumer: Pick<Consumer, 'seek'>,
   assignment: Assignment,
-  { kafka, topicPrefix, groupId, positions, log }: OwnPositionsOptions,
+  { kafka, topicPrefix, groupId, positions, without, log }: OwnPositionsOptions,
 ): Promise<void> {
   const admin = kafka.admin();
   try {
     await admin.connect();
     for (const [topic, partitions] of Object.entries(assignment)) {
+      if (without.has(topic)) continue;
       const own = await positions.load(topic.slice(topicPrefix.length), partitions);
       const committed = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [];
       const earliest = new Map(

@@ -8,12 +8,12 @@ import { AgencyDirectory } from '../agencies/agency-directory.js';
 export class StatusStage {
   constructor(@Inject(AgencyDirectory) private readonly agencies: AgencyDirectory) {}
 
-  @Stage('letter.status.v1', { severalPerLetter: true })
+  @Stage('letter.status.v1', { severalPerLetter: true, stateless: true })
   statuses(batch: readonly Received<'letter.status.v1'>[]): Promise<readonly Outcome[]> {
     return Promise.all(batch.map(({ event }) => this.tell(event)));
   }
 
-  @Stage('letter.refused.v1', { severalPerLetter: true })
+  @Stage('letter.refused.v1', { severalPerLetter: true, stateless: true })
   refusals(batch: readonly Received<'letter.refused.v1'>[]): Promise<readonly Outcome[]> {
     return Promise.all(
       batch.map(async ({ event: { about, letterId, sender, reference, reason, detail, pointer, refusedAt } }) => {
