@@ -17,11 +17,12 @@ export async function subscribableAgencies(runtime: Runtime): Promise<string[]> 
     .filter((orgnr) =>
       existing.has(runtime.kafkaSettings.topicPrefix + topicName('letter.submitted.v1.<orgnr>', orgnr)),
     );
-  subscribed.set(runtime, asKey(agencies));
+  // others ask too, to measure the lag: only the first asks in order to subscribe
+  if (!subscribed.has(runtime)) subscribed.set(runtime, asKey(agencies));
   return agencies;
 }
 
-/** Subscribes anew when `wanted` is not what is read. */
+/** Subscribes anew when `wanted` is not what is read. Throws when that fails; the next call tries again. */
 export async function followAgencies(runtime: Runtime, wanted: readonly string[]): Promise<void> {
   const before = subscribed.get(runtime);
   if (before === undefined || before === asKey(wanted)) return;
@@ -29,6 +30,7 @@ export async function followAgencies(runtime: Runtime, wanted: readonly string[]
   if (now === before) return;
   runtime.log.info('the set of agencies with topics of their own changed');
   await runtime.refreshTopics();
+  subscribed.set(runtime, now);
 }
 
 async function topics(runtime: Runtime): Promise<Set<string>> {
