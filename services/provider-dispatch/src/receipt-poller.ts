@@ -11,6 +11,8 @@ import { createHash } from 'node:crypto';
 
 const PAGE = 500;
 const CONCURRENT = 32;
+/** Of one receipt, in UTF-8: with all else it stays below what a record holds. A real one is a tenth of it. */
+const MOST_RAW_BYTES = 48 * 1024;
 /** Receipts that could not be marked read come again and again; so many of them are remembered, and not published anew. */
 const REMEMBERED = 10_000;
 /** Deadlines are minutes at least, so it need not be told after every pull how far the providers have been asked. */
@@ -112,7 +114,7 @@ export class ReceiptPoller {
     const event = {
       provider,
       conversationId: conversationId ?? null,
-      raw: raw.slice(0, 48 * 1024),
+      raw: withinBytes(raw, MOST_RAW_BYTES),
       report: null,
       pulledUntil: null,
       receivedAt: this.runtime.clock.now().getTime(),
@@ -124,6 +126,10 @@ export class ReceiptPoller {
     });
   }
 }
+
+/** A receipt that is cut does not verify, and is set aside. */
+const withinBytes = (text: string, most: number): string =>
+  Buffer.byteLength(text) <= most ? text : Buffer.from(text).subarray(0, most).toString();
 
 const eventIdOf = ({ raw }: FetchedReceipt): string =>
   uuidv5(NAMESPACE, createHash('sha256').update(raw).digest('hex'));
