@@ -51,6 +51,12 @@ describe('after asking', () => {
     ['it has it', effect(1), { kind: 'handed-over' }, { state: 'HANDED_OVER', settled: true }],
     ['it has given up', effect(1), { kind: 'refused', reason: 'x' }, { state: 'REFUSED', reason: 'x', settled: true }],
     ['it never got it', effect(1), { kind: 'unknown-there' }, { state: 'QUEUED', reason: 'never-arrived' }],
+    [
+      'its gateway was down, for the twentieth time',
+      effect(MOST_ATTEMPTS, 'status-503'),
+      { kind: 'unknown-there' },
+      { state: 'QUEUED', free: true },
+    ],
     ['it never got it, for the last time', effect(MOST_ATTEMPTS), { kind: 'unknown-there' }, { state: 'FAILED' }],
     ['it still does not say', effect(1, 'first'), { kind: 'still-uncertain', reason: 'x' }, { reason: 'first' }],
   ])('%s', (_what, given, result, expected) => {

@@ -8,6 +8,9 @@ export const VISIBILITY_LAG_MS = 10_000;
 /** A delegation that lapsed is mended by a person at the agency. */
 export const BLOCKED_MS = 30_000;
 export const MOST_ATTEMPTS = 20;
+/** What stands before the access point cannot reach it; asked, it knows nothing of the message. */
+const OUTAGES = new Set(['status-502', 'status-503', 'status-504']);
+const OUTAGE_MS = 15_000;
 /** Said no, but an earlier attempt may have got through: only asking tells. */
 const REFUSED_LATER = 'refused-later:';
 
@@ -64,6 +67,9 @@ export function afterSettle(effect: Effect, result: SettleResult): EffectOutcome
     case 'unknown-there':
       if (effect.reason?.startsWith(REFUSED_LATER) === true)
         return outcome(effect, 'REFUSED', effect.reason.slice(REFUSED_LATER.length), 0, { settled: true });
+      // an outage, as gateways tell it: it burns no attempt, however long it lasts
+      if (OUTAGES.has(effect.reason ?? ''))
+        return outcome(effect, 'QUEUED', 'never-arrived', OUTAGE_MS, { settled: true, free: true });
       return effect.attempts >= MOST_ATTEMPTS
         ? outcome(effect, 'FAILED', 'attempts-exhausted', 0, { settled: true })
         : outcome(effect, 'QUEUED', 'never-arrived', 0, { settled: true });
