@@ -71,12 +71,13 @@ async function add(orgnr: string, options: { name: string; kafka?: boolean; repl
   }
   const settings = settingsOf(topicsConfig);
   await withRegister(async (register) => {
-    const { ingressKey } = await register.add({ orgnr, name: options.name, kafka: true });
+    // before the agency: a status for a topic that is not there would stop everybody's
     const log = createLogger('postgang', 'error');
     const kafka = kafkaClient(kafkaSettingsOf(settings), 'postgang', log, { retries: 3 });
     const made = await createTopics(kafka, [orgnr], { prefix: settings.TOPIC_PREFIX, replication }).catch(
-      unusable('Kafka (KAFKA_BROKERS)', `; ${orgnr} is registered, its topics are made when the command is run again`),
+      unusable('Kafka (KAFKA_BROKERS)', `; ${orgnr} is as it was`),
     );
+    const { ingressKey } = await register.add({ orgnr, name: options.name, kafka: true });
     process.stderr.write(`${made} topics made. The ingress key of ${orgnr} follows; give it to the agency alone.\n`);
     process.stdout.write(`${ingressKey}\n`);
   }, KeyRing.parse(settings.KEY_RING));
