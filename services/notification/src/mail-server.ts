@@ -109,7 +109,9 @@ function endOf(error: SmtpError, begun: boolean): MailEnd {
   const { responseCode: code, command } = error;
   if (code === undefined || code < 400)
     return begun ? { end: 'uncertain', reason: 'no-answer-after-data' } : { end: 'away', cause: error };
+  // about this recipient's address, whatever it says: others must not wait for it
   // it will not take mail from us at all: about our own address, not about this recipient's
-  if (command === 'MAIL FROM' || (code === 421 && !begun)) return { end: 'away', cause: error };
+  if (command === 'MAIL FROM' || (code === 421 && !begun && command !== 'RCPT TO'))
+    return { end: 'away', cause: error };
   return { end: code >= 500 ? 'refused' : 'later', reason: `smtp-${code}` };
 }
