@@ -204,6 +204,26 @@ describe('a stage', () => {
     expect(Number(lag)).toBeGreaterThanOrEqual(60);
   });
 
+  it('stays stopped when another instance joins', async () => {
+    await hand(letterIds(60));
+    const flood = { share: 0.5, atLeast: 1, windowMs: 60_000 };
+    const calls: string[] = [];
+    const instance = (name: string): Service =>
+      serviceWith(async (batch) => {
+        calls.push(name);
+        return batch.map(() => failed(new PermanentError('a bad deploy')));
+      }, flood);
+    const stopping = async (name: string): Promise<void> => {
+      const running = await rig.start(instance(name));
+      await eventually(`the stop of ${name}`, () => (calls.includes(name) && !running.ready()) || undefined);
+    };
+    await stopping('first');
+    const before = calls.length;
+    // its joining gives the first instance other partitions, and kafkajs resumes them
+    await stopping('second');
+    expect(calls.slice(before)).not.toContain('first');
+  });
+
   it('shows its metrics on the management port', async () => {
     const running = await rig.start(serviceWith(async (batch) => batch.map(() => publish())));
     await hand(letterIds(5));

@@ -220,6 +220,8 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     try {
       await this.seeking;
       if (!payload.isRunning() || payload.isStale()) return;
+      // a rebalance has resumed what a flood had stopped
+      if (this.stopped !== undefined) return void payload.pause();
       await this.handleBatch(committer, payload);
       this.downFor = 0;
     } catch (error) {
@@ -328,7 +330,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         topic: payload.batch.topic,
         partition: payload.batch.partition,
         waitMs: wait,
-        cause: (down.cause as Error | undefined)?.message,
+        ...(down.cause === undefined ? {} : { err: down.cause }),
       },
       'dependency down; partition paused, nothing committed',
     );
