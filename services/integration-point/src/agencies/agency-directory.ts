@@ -17,7 +17,8 @@ const EVERY_MS = 2_000;
 @Injectable()
 export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy {
   private agencies: ReadonlyMap<string, AgencyRow> = new Map();
-  private readonly opened = new Map<string, string>();
+  /** The sealed key of each agency that was last tried. */
+  private readonly tried = new Map<string, string>();
   private worker: Worker | undefined;
 
   constructor(@Inject(RUNTIME) private readonly runtime: Runtime) {}
@@ -59,13 +60,20 @@ export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy 
               ARRAY(SELECT supplier FROM delegation d WHERE d.agency = a.orgnr) AS suppliers
        FROM agency a`,
     );
-    for (const { orgnr, ingress_key: sealed } of rows) {
-      const version = sealed?.toString('base64');
-      if (sealed === null || version === undefined || this.opened.get(orgnr) === version) continue;
+    for (const row of rows) this.openKey(row);
+    this.agencies = new Map(rows.map((row) => [row.orgnr, row]));
+  }
+
+  /** One that cannot be opened concerns its own agency only: its records wait in the retry tiers, everybody's letters go on. */
+  private openKey({ orgnr, ingress_key: sealed }: AgencyRow): void {
+    const version = sealed?.toString('base64');
+    if (sealed === null || version === undefined || this.tried.get(orgnr) === version) return;
+    this.tried.set(orgnr, version);
+    try {
       const key = Buffer.from(this.runtime.keys.open('internal', orgnr, 'ingress-key', sealed), 'base64');
       this.runtime.keys.add(`agency:${orgnr}`, INGRESS_KEY_ID, new Map([[INGRESS_KEY_ID, key]]));
-      this.opened.set(orgnr, version);
+    } catch (error) {
+      this.runtime.log.error({ orgnr, err: error }, 'the ingress key of an agency cannot be opened');
     }
-    this.agencies = new Map(rows.map((row) => [row.orgnr, row]));
   }
 }
