@@ -30,6 +30,9 @@ export class HttpUnreachable extends Error {
   }
 }
 
+/** An answer came, larger than allowed: asked the same again, it will not fit either. */
+export class AnswerTooLarge extends HttpUnreachable {}
+
 export interface HttpClientOptions {
   /** Name of the other side in errors and metrics; never its URL, which may hold identifiers. */
   readonly name: string;
@@ -108,7 +111,7 @@ export class HttpClient {
         size += chunk.length;
         if (size > this.maxResponseBytes) {
           answer.body.destroy();
-          throw new HttpUnreachable(this.name, `answer larger than ${this.maxResponseBytes} bytes`, true);
+          throw new AnswerTooLarge(this.name, `answer larger than ${this.maxResponseBytes} bytes`, true);
         }
         chunks.push(chunk);
       }

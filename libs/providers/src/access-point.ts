@@ -1,8 +1,23 @@
 import { digitalSbd, printSbd, readSbd, signSbd, type SigningIdentity } from '@postgang/document-package';
 import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
-import { DependencyDown, HttpUnreachable, retryAfterMs, type HttpClient, type HttpResponse } from '@postgang/outside';
+import {
+  AnswerTooLarge,
+  DependencyDown,
+  HttpUnreachable,
+  retryAfterMs,
+  type HttpClient,
+  type HttpResponse,
+} from '@postgang/outside';
 import { randomBytes } from 'node:crypto';
-import type { FetchedReceipt, Handover, Provider, ReceiptSource, SendResult, SettleResult } from './provider.js';
+import {
+  PageTooLarge,
+  type FetchedReceipt,
+  type Handover,
+  type Provider,
+  type ReceiptSource,
+  type SendResult,
+  type SettleResult,
+} from './provider.js';
 
 /** The access point of digital post (Peppol corner 2): Digipost, e-Boks and print are reached through it alike. */
 export interface AccessPointOptions {
@@ -96,6 +111,9 @@ export class AccessPoint implements Provider, ReceiptSource {
       kanal: this.options.receiptQueue,
       page_size: pageSize,
       page,
+    }).catch((error: unknown) => {
+      const { cause } = error as { cause?: unknown };
+      throw cause instanceof AnswerTooLarge ? new PageTooLarge(cause.message, { cause }) : error;
     });
     if (answer.status === 204) return [];
     let list: unknown;

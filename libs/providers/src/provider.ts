@@ -47,8 +47,16 @@ export interface Provider {
   settle(messageId: string, sender: string): Promise<SettleResult>;
 }
 
+/** A page of receipts that is larger than we take; fewer at a time may fit. */
+export class PageTooLarge extends Error {
+  override readonly name = 'PageTooLarge';
+}
+
 export interface ReceiptSource {
-  /** Oldest first; empty when there is none. The same receipts come again until they are marked read. */
+  /**
+   * Oldest first; empty when there is none. The same receipts come again until they are marked read. `page` counts from 1. Throws PageTooLarge,
+   * or DependencyDown.
+   */
   fetchReceipts(page: number, pageSize: number): Promise<FetchedReceipt[]>;
   markRead(id: string): Promise<void>;
 }

@@ -26,6 +26,9 @@ describe('fetched receipts', () => {
       const runtime = {
         log: { warn: () => undefined },
         clock: { now: () => new Date() },
+        metrics: {
+          meter: { createObservableGauge: () => ({ addCallback: () => undefined, removeCallback: () => undefined }) },
+        },
         publisher: { publish: (drafts: Draft[]) => Promise.resolve(void published.push(...drafts)) },
       } as unknown as Runtime;
       const source = {

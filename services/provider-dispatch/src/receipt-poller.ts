@@ -8,8 +8,8 @@ import {
 import type { FetchedReceipt, ReceiptSource } from '@postgang/providers';
 import { draft, startWorker, type Draft, type EffectLedger, type Runtime, type Worker } from '@postgang/runtime';
 import { createHash } from 'node:crypto';
+import { ReceiptQueue, type Placed } from './receipt-queue.js';
 
-const PAGE = 500;
 const CONCURRENT = 32;
 /** Of one receipt, in UTF-8: with all else it stays below what a record holds. A real one is a tenth of it. */
 const MOST_RAW_BYTES = 48 * 1024;
@@ -32,48 +32,67 @@ export class ReceiptPoller {
   private readonly worker: Worker;
   private toldPulledAt = -Infinity;
   private readonly unmarked = new Set<string>();
-  /** From 1. Beyond the first only while whole pages cannot be marked read: they must not hide what lies behind them. */
-  private page = 1;
+  private readonly queue: ReceiptQueue;
+  private readonly forget: () => void;
+  /** Beyond the first only while none of those fetched can be marked read: they must not hide what lies behind them. */
+  private from = 0;
 
   constructor(
     private readonly runtime: Runtime,
     private readonly ledger: EffectLedger,
     private readonly source: ReceiptSource,
   ) {
+    this.queue = new ReceiptQueue(source);
+    const gauge = runtime.metrics.meter.createObservableGauge('receipts_too_large', {
+      description: 'Receipts left at the access point because one alone is more than we take; a person must look',
+    });
+    const count = (result: { observe(value: number, labels: Record<string, string>): void }): void =>
+      result.observe(this.queue.passedOver, { service: runtime.service });
+    gauge.addCallback(count);
+    this.forget = () => gauge.removeCallback(count);
     this.worker = startWorker('receipts', 500, () => this.pull(), runtime.log);
   }
 
   stop(): Promise<void> {
+    this.forget();
     return this.worker.stop();
   }
 
   private async pull(): Promise<boolean> {
     const began = this.runtime.clock.now();
-    const receipts = await this.source.fetchReceipts(this.page, PAGE);
+    const { receipts, next } = await this.queue.fetch(this.from, () => this.logTooLarge());
     const marked = receipts.length > 0 ? await this.take(receipts) : 0;
-    const complete = receipts.length < PAGE;
-    this.page = complete || marked > 0 ? 1 : this.page + 1;
-    if (complete) await this.tellPulled(began);
-    return !complete;
+    this.from = next === undefined || marked > 0 ? 0 : next;
+    if (next === undefined) await this.tellPulled(began);
+    return next !== undefined;
+  }
+
+  /** Nothing more is known of it: what it is about, and whose it is, stands in what we cannot take. */
+  private logTooLarge(): void {
+    this.runtime.log.warn(
+      { reason: 'too-large' },
+      'a receipt is larger than we take; it stays at the access point and is passed over',
+    );
   }
 
   /** Returns how many are marked read now, and so will not come again. */
-  private async take(all: readonly FetchedReceipt[]): Promise<number> {
-    const fresh = all.filter((receipt) => !this.unmarked.has(eventIdOf(receipt)));
+  private async take(all: readonly Placed[]): Promise<number> {
+    const fresh = all.map(({ receipt }) => receipt).filter((receipt) => !this.unmarked.has(eventIdOf(receipt)));
     const messageIds = fresh.map(messageIdOf);
     const traces = await this.ledger.markAnswered(messageIds.filter((id) => id !== undefined));
     await this.runtime.publisher.publish(
       fresh.map((receipt, index) => this.draftOf(receipt, traces.get(messageIds[index] ?? ''))),
     );
-    const queue = [...all];
-    let marked = 0;
+    const waiting = [...all];
+    const marked: number[] = [];
     await Promise.all(
       Array.from({ length: CONCURRENT }, async () => {
-        for (let receipt = queue.pop(); receipt !== undefined; receipt = queue.pop())
-          if (await this.markRead(receipt)) marked += 1;
+        for (let next = waiting.pop(); next !== undefined; next = waiting.pop())
+          if (await this.markRead(next.receipt)) marked.push(next.place);
       }),
     );
-    return marked;
+    this.queue.removed(marked);
+    return marked.length;
   }
 
   private async markRead(receipt: FetchedReceipt): Promise<boolean> {
