@@ -8,6 +8,7 @@ import { AppendOnly1764000000001 } from './db/3-append-only.migration.js';
 import { Readers1764000000002 } from './db/4-readers.migration.js';
 import { Chains1764000000003 } from './db/5-chains.migration.js';
 import { NoReferenceIndex1764000000004 } from './db/6-no-reference-index.migration.js';
+import { SealedAt1764000000005 } from './db/7-sealed-at.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
 /** Keeps what happened to every letter: leg states, history, expectations, receipts; tells the status. */
@@ -25,6 +26,7 @@ export const service: Service<ReceiptsConfig> = {
       Readers1764000000002,
       Chains1764000000003,
       NoReferenceIndex1764000000004,
+      SealedAt1764000000005,
     ],
   },
   topicParameters: () => Promise.resolve({ provider: PROVIDERS_WITH_TOPICS }),

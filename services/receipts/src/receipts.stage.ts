@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto';
 import { Controller, Inject } from '@nestjs/common';
 import { certificatesFromPem } from '@postgang/document-package';
 import { type ReceiptReceived } from '@postgang/pipeline';
@@ -25,7 +24,15 @@ import type { HistoryEntry } from './history/chain.js';
 import { factOf } from './legs/fact.js';
 import { foldLetters } from './legs/fold-letters.js';
 import { newLetter, type LetterRow } from './legs/letter.js';
-import { claimOf, receiptOf, REPORT_KIND, reportOf, type Claim } from './verification/claim.js';
+import {
+  claimOf,
+  receiptOf,
+  REPORT_KIND,
+  reportOf,
+  SKEW_MS,
+  type Claim,
+  type Yardstick,
+} from './verification/claim.js';
 
 /** A batch costs the same number of statements however large it is, and nothing on a letter's way waits for this service. */
 const EVERY_MS = 300;
@@ -42,13 +49,17 @@ interface Written {
  */
 @Controller()
 export class ReceiptsStage {
-  private readonly trust: readonly X509Certificate[];
+  private readonly yardstick: Yardstick;
 
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(CONFIG) config: ReceiptsConfig,
   ) {
-    this.trust = certificatesFromPem(config.RECEIPT_TRUST);
+    this.yardstick = {
+      trust: certificatesFromPem(config.RECEIPT_TRUST),
+      // business time that runs faster runs apart faster
+      skewMs: SKEW_MS * Math.max(1, config.CLOCK_RATE ?? 1),
+    };
   }
 
   @Stage(
@@ -87,7 +98,7 @@ export class ReceiptsStage {
       const event = received.event as ReceiptReceived;
       if (event.pulledUntil !== null && event.raw === null && event.report === null)
         return { is: 'pulled', pull: { provider, until: this.notAhead(event.pulledUntil) } };
-      const claim = claimOf(event, provider, this.trust);
+      const claim = claimOf(event, provider, this.yardstick);
       return 'problem' in claim ? { is: 'bad', aside: claim } : { is: 'claim', claim };
     } catch (error) {
       return { is: 'unreadable', error };
@@ -143,7 +154,7 @@ export class ReceiptsStage {
     const claim =
       kind === REPORT_KIND
         ? reportOf(raw, provider, receivedAt)
-        : receiptOf(raw, provider, receivedAt, this.trust, conversationId);
+        : receiptOf(raw, provider, receivedAt, this.yardstick, conversationId);
     return 'problem' in claim ? [] : [claim];
   }
 

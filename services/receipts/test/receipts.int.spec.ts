@@ -104,14 +104,19 @@ const dispatch = (letter: LetterFacts): Draft =>
   draft('letter.dispatch.<provider>.v1', letter.letterId, letter.dispatch(), { parameter: letter.provider });
 const dispatched = (letter: LetterFacts): Draft => draft('letter.dispatched.v1', letter.letterId, letter.dispatched());
 
-function rawReceipt(letter: LetterFacts, kind: ReceiptBody['kind'], signer?: SigningIdentity): Promise<string> {
+function rawReceipt(
+  letter: LetterFacts,
+  kind: ReceiptBody['kind'],
+  signer?: SigningIdentity,
+  createdAt = new Date(),
+): Promise<string> {
   const sbd = receiptSbd(
     {
       technicalSender: letter.organisation,
       receiver: OPERATOR,
       messageId: randomUUID(),
       conversationId: letter.conversationId,
-      createdAt: new Date(),
+      createdAt,
     },
     {
       kind,
@@ -279,6 +284,25 @@ describe('receipts', () => {
     expect(await storedReceipt(tampered)).toMatchObject({ problem: 'signature-invalid', verified: false });
     expect(await storedReceipt('not a receipt \uFFFD at all')).toMatchObject({ problem: 'not-a-package' });
     expect((await kinds(letter)).sort()).toEqual(['accepted', 'handed-over', 'leveringskvittering', 'routed']);
+  });
+
+  it('sets aside what says it was signed before the letter was sealed, however its leg came into the table', async () => {
+    const letter = digital();
+    const early = new Date(Date.now() - 3_600_000);
+    const [delivered, opened] = await Promise.all([
+      rawReceipt(letter, 'leveringskvittering', undefined, early),
+      rawReceipt(letter, 'aapningskvittering', undefined, early),
+    ]);
+    await send(accepted(letter), routed(letter), dispatch(letter), dispatched(letter));
+    await told(letter, 'HANDED_OVER');
+    await send(received(letter, delivered));
+    expect(await storedReceipt(delivered)).toMatchObject({ problem: 'signed-before-sealed', letter_id: null });
+    // as the version before left it
+    await database.query('UPDATE receipts.leg SET sealed_at = NULL WHERE letter_id = $1', [letter.letterId]);
+    await send(received(letter, opened));
+    expect(await storedReceipt(opened)).toMatchObject({ problem: 'signed-before-sealed', letter_id: null });
+    await send(await receipt(letter, 'leveringskvittering'));
+    await told(letter, 'DELIVERED');
   });
 
   it('is not held up by a hundred bad ones in front, and keeps each with its problem', async () => {

@@ -95,7 +95,12 @@ export async function loadKnown(
 ): Promise<Loaded> {
   const [row] = await manager.query<[LoadedRecord]>(
     `SELECT
-      (SELECT json_agg(l) FROM leg l WHERE letter_id = ANY($1::uuid[])) AS legs,
+      (SELECT json_agg(l) FROM (
+         SELECT letter_id, n, conversation_id, channel, provider, provider_organisation, state, reason, detail,
+           -- a leg that was stored before the column was there
+           coalesce(sealed_at, (SELECT max(at) FROM history
+             WHERE history.letter_id = leg.letter_id AND history.leg = leg.n AND kind IN ('routed', 'sealed'))) AS sealed_at
+         FROM leg WHERE letter_id = ANY($1::uuid[])) l) AS legs,
       (SELECT json_agg(e) FROM expectation e WHERE letter_id = ANY($1::uuid[]) AND met_at IS NULL) AS expectations,
       (SELECT json_agg(h ORDER BY seq) FROM (
          SELECT letter_id, seq, at, kind, leg, event_id, cause, encode(data, 'hex') AS data, encode(hash, 'hex') AS hash
@@ -113,6 +118,7 @@ export async function loadKnown(
       channel: leg.channel,
       provider: leg.provider,
       providerOrganisation: leg.provider_organisation,
+      sealedAt: leg.sealed_at === null ? null : new Date(leg.sealed_at),
       state: leg.state,
       reason: leg.reason,
       detail: leg.detail,
@@ -169,6 +175,7 @@ interface LoadedRecord {
         channel: LegChannel | null;
         provider: string | null;
         provider_organisation: string | null;
+        sealed_at: string | null;
         state: LegState;
         reason: string | null;
         detail: string | null;

@@ -29,12 +29,12 @@ const SAVE = `
       notify text, notify_leg int, refused_reason text, refused_detail text)
     WHERE letter.id = x.id
   ), legs AS (
-    INSERT INTO leg (letter_id, n, conversation_id, channel, provider, provider_organisation, state, reason, detail)
+    INSERT INTO leg (letter_id, n, conversation_id, channel, provider, provider_organisation, sealed_at, state, reason, detail)
     SELECT * FROM json_to_recordset($2::json) AS x(letter_id uuid, n int, conversation_id uuid, channel text, provider text,
-      provider_organisation text, state text, reason text, detail text)
+      provider_organisation text, sealed_at timestamptz, state text, reason text, detail text)
     ON CONFLICT (letter_id, n) DO UPDATE SET channel = excluded.channel, provider = excluded.provider,
-      provider_organisation = excluded.provider_organisation, state = excluded.state, reason = excluded.reason,
-      detail = excluded.detail
+      provider_organisation = excluded.provider_organisation, sealed_at = excluded.sealed_at, state = excluded.state,
+      reason = excluded.reason, detail = excluded.detail
   ), entries AS (
     INSERT INTO history (letter_id, seq, at, kind, leg, event_id, cause, data, hash)
     SELECT letter_id, seq, at, kind, leg, event_id, cause, decode(data, 'hex'), decode(hash, 'hex')
@@ -101,6 +101,7 @@ const legRow = (leg: LegRow) => ({
   channel: leg.channel,
   provider: leg.provider,
   provider_organisation: leg.providerOrganisation,
+  sealed_at: leg.sealedAt,
   state: leg.state,
   reason: leg.reason,
   detail: leg.detail,

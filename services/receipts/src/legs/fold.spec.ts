@@ -54,6 +54,8 @@ const receipt = (kind: ReceiptKind, signer = PROVIDER): Claim => ({
     by: 'signature',
     kind,
     at: at(),
+    // whatever order the facts are made in here
+    signedBy: new Date(8_000_000_000_000),
     signer,
     sender: `0192:${signer}`,
     chain: { id: '', pem: '' },

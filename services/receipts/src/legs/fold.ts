@@ -183,6 +183,7 @@ class Folding {
       leg.provider = effect.route.provider;
       leg.providerOrganisation = effect.route.organisation;
     }
+    if (effect.route !== undefined && (leg.sealedAt === null || leg.sealedAt < fact.at)) leg.sealedAt = fact.at;
     const { state, how } = advance(known?.state, effect.state);
     leg.state = state;
     if (how === 'moved') {
@@ -202,6 +203,7 @@ class Folding {
       channel: null,
       provider: null,
       providerOrganisation: null,
+      sealedAt: null,
       state: effect.state,
       reason: null,
       detail: null,

@@ -28,6 +28,11 @@ export interface LegRow {
   provider: string | null;
   /** Who must have signed this leg's receipts. */
   providerOrganisation: string | null;
+  /**
+   * When the package was made; while only the route is known, when that was chosen. No receipt is older. Not the hand-over: that is written down
+   * when the answer is in the ledger, after an outage long after the provider had the letter, and its receipt may have been signed before.
+   */
+  sealedAt: Date | null;
   state: LegState;
   reason: string | null;
   detail: string | null;

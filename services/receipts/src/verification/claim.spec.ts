@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { receiptSbd, signSbd, TestAuthority, type Sbd, type SigningIdentity } from '@postgang/document-package';
 import { conversationIdOf, letterIdOf, type ReceiptReceived } from '@postgang/pipeline';
-import { claimOf } from './claim.js';
+import { claimOf, SKEW_MS } from './claim.js';
 
 const PROVIDER = '984661185';
 const LETTER = letterIdOf('991825827', 'claim');
@@ -38,7 +38,7 @@ const event = (raw: string | null, report: ReceiptReceived['report'] = null): Re
   pulledUntil: null,
   receivedAt: Date.now(),
 });
-const claim = (received: ReceiptReceived) => claimOf(received, 'digipost', authority.trust);
+const claim = (received: ReceiptReceived) => claimOf(received, 'digipost', { trust: authority.trust, skewMs: SKEW_MS });
 
 /** A date that has the right form and is on no calendar. */
 function withImpossible(field: 'creationDateAndTime' | 'tidspunkt'): Sbd {

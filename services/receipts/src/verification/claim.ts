@@ -13,7 +13,18 @@ export type Problem =
   | 'wrong-sender'
   | 'wrong-provider'
   | 'wrong-channel'
+  | 'signed-after-received'
+  | 'signed-before-sealed'
   | 'neither-receipt-nor-report';
+
+/** How far a provider's clock may be from ours (milliseconds). DPI asks for five seconds of everybody; a letter must not depend on it. */
+export const SKEW_MS = 300_000;
+
+/** What receipts are verified against. */
+export interface Yardstick {
+  readonly trust: readonly X509Certificate[];
+  readonly skewMs: number;
+}
 
 /** What somebody says about a leg, before it is known whether they may say it. */
 export interface Claim {
@@ -31,6 +42,8 @@ export interface SignedReceipt {
   readonly by: 'signature';
   readonly kind: ReceiptKind;
   readonly at: Date;
+  /** Latest moment, by our clock, at which it can have been signed if it says the truth. */
+  readonly signedBy: Date;
   /** Organisation number in the signer's certificate. */
   readonly signer: string;
   /** The SBD's sender, as it stands there. */
@@ -59,10 +72,10 @@ export interface SetAside {
 export const REPORT_KIND = 'adapter-report';
 
 /** Verifies a record of receipt.received as far as it can be without its leg. Never throws for what is in the receipt. */
-export function claimOf(event: ReceiptReceived, provider: string, trust: readonly X509Certificate[]): Claim | SetAside {
+export function claimOf(event: ReceiptReceived, provider: string, yardstick: Yardstick): Claim | SetAside {
   const receivedAt = validDate(new Date(event.receivedAt)) ?? new Date(0);
   if (event.raw !== null && event.report === null && event.pulledUntil === null)
-    return receiptOf(event.raw, provider, receivedAt, trust, event.conversationId);
+    return receiptOf(event.raw, provider, receivedAt, yardstick, event.conversationId);
   if (event.raw === null && event.report !== null && event.pulledUntil === null)
     return reportOf(JSON.stringify(event.report), provider, receivedAt);
   return setAside(JSON.stringify(event), provider, receivedAt, event.conversationId, 'neither-receipt-nor-report');
@@ -72,7 +85,7 @@ export function receiptOf(
   raw: string,
   provider: string,
   receivedAt: Date,
-  trust: readonly X509Certificate[],
+  { trust, skewMs }: Yardstick,
   claimed: string | null,
 ): Claim | SetAside {
   const aside = (problem: Problem): SetAside => setAside(raw, provider, receivedAt, claimed, problem);
@@ -86,6 +99,8 @@ export function receiptOf(
     const at = validDate(new Date(String(body['tidspunkt'])));
     const conversationId = conversationOf(sbd);
     if (signedAt === undefined || at === undefined || conversationId === undefined) return aside('message-invalid');
+    // certificates are judged at the time the receipt states: one that states what it likes would be signed with any that was ever valid
+    if (signedAt.getTime() > receivedAt.getTime() + skewMs) return aside('signed-after-received');
     return {
       eventId: idOf(provider, raw),
       conversationId,
@@ -96,6 +111,7 @@ export function receiptOf(
         by: 'signature',
         kind: type,
         at,
+        signedBy: new Date(signedAt.getTime() + skewMs),
         signer: organisation,
         sender: header.sender[0].identifier.value,
         chain: storedChain(chain),

@@ -16,7 +16,7 @@ import {
   type SigningIdentity,
 } from '@postgang/document-package';
 import { conversationIdOf, letterIdOf, type ReceiptReceived } from '@postgang/pipeline';
-import { claimOf } from './claim.js';
+import { claimOf, SKEW_MS } from './claim.js';
 import { isRouted, judge } from './judge.js';
 
 const DIGIPOST = '984661185';
@@ -92,22 +92,25 @@ const leg = {
   ...{ letterId: LETTER, n: 1, conversationId: CONVERSATION, channel: 'digital' as const, provider: 'digipost' },
   ...{ providerOrganisation: DIGIPOST, state: 'HandedOver' as const, reason: null, detail: null },
 };
+/** The letter has been under way for two and a half days. */
+const SEALED_AT = days(-2.5);
 
 /** Why it does not count, or the kind of what it tells; `waits` when it speaks of another conversation. */
-function verdict(raw: string): string {
+function verdict(raw: string, sealedAt: Date | null = SEALED_AT): string {
   const event: ReceiptReceived = {
     ...{ provider: 'digipost', conversationId: CONVERSATION, raw, report: null, pulledUntil: null },
     receivedAt: Date.now(),
   };
-  const claim = claimOf(event, 'digipost', authority.trust);
+  const claim = claimOf(event, 'digipost', { trust: authority.trust, skewMs: SKEW_MS });
   if ('problem' in claim) {
     // PostgreSQL must be able to hold what is set aside
     expect(claim.raw).not.toContain('\0');
     return claim.problem;
   }
   if (claim.conversationId !== CONVERSATION) return 'waits';
-  if (!isRouted(leg)) throw new Error('the leg has its provider');
-  const fact = judge(claim, leg);
+  const routed = { ...leg, sealedAt };
+  if (!isRouted(routed)) throw new Error('the leg has its provider');
+  const fact = judge(claim, routed);
   return 'problem' in fact ? fact.problem : fact.kind;
 }
 
@@ -130,6 +133,55 @@ describe('a receipt counts only when the provider of that leg signed exactly thi
     ['a kind that a mailbox does not send', 'wrong-channel', () => by('digipost', receipt({}, 'mottakskvittering'))],
   ])('%s: %s', async (_who, expected, make) => {
     expect(verdict(await make())).toBe(expected);
+  });
+
+  const MINUTE_MS = 60_000;
+  const after = (date: Date, ms: number): Date => new Date(date.getTime() + ms);
+  it.each<[string, string, Date | null, () => Promise<string>]>([
+    [
+      'a stolen certificate that ended before the letter was made',
+      'signed-before-sealed',
+      days(-0.5),
+      () => by('ended', receipt({ createdAt: days(-2) })),
+    ],
+    [
+      'a certificate that is to come, at a time to come',
+      'signed-after-received',
+      SEALED_AT,
+      () => by('to come', receipt({ createdAt: days(2) })),
+    ],
+    [
+      'an hour ahead of us',
+      'signed-after-received',
+      SEALED_AT,
+      () => by('digipost', receipt({ createdAt: after(new Date(), 60 * MINUTE_MS) })),
+    ],
+    [
+      'a minute ahead of us',
+      'leveringskvittering',
+      SEALED_AT,
+      () => by('digipost', receipt({ createdAt: after(new Date(), MINUTE_MS) })),
+    ],
+    [
+      'a minute before the letter was sealed',
+      'leveringskvittering',
+      days(-0.1),
+      () => by('digipost', receipt({ createdAt: after(days(-0.1), -MINUTE_MS) })),
+    ],
+    [
+      'an hour before the letter was sealed',
+      'signed-before-sealed',
+      days(-0.1),
+      () => by('digipost', receipt({ createdAt: after(days(-0.1), -60 * MINUTE_MS) })),
+    ],
+    [
+      'long ago, about a letter of which nobody knows when it was sealed',
+      'leveringskvittering',
+      null,
+      () => by('ended', receipt({ createdAt: days(-2) })),
+    ],
+  ])('%s: %s', async (_when, expected, sealedAt, make) => {
+    expect(verdict(await make(), sealedAt)).toBe(expected);
   });
 
   it.each<[string, string, () => Promise<string>]>([

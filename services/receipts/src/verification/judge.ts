@@ -20,6 +20,8 @@ export function judge(claim: Claim, leg: RoutedLeg): Fact | { readonly problem: 
 function judgeReceipt(claim: Claim, receipt: SignedReceipt, leg: RoutedLeg): Fact | { problem: Problem } {
   if (receipt.signer !== leg.providerOrganisation) return { problem: 'wrong-signer' };
   if (receipt.sender !== ORGANISATION_SCHEME + leg.providerOrganisation) return { problem: 'wrong-sender' };
+  // the other end of what claim.ts bounds: nobody can have received what was not yet made
+  if (leg.sealedAt !== null && receipt.signedBy < leg.sealedAt) return { problem: 'signed-before-sealed' };
   const meaning = meaningOf(leg.channel, receipt.kind);
   if ('nonsense' in meaning) return { problem: 'wrong-channel' };
   const head = { eventId: claim.eventId, letterId: leg.letterId, leg: leg.n, at: receipt.at };
