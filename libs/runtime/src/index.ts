@@ -9,6 +9,7 @@ export * from './positions.js';
 export * from './publisher.js';
 export * from './retry.js';
 export * from './scrub.js';
+export * from './sealed-record.js';
 export * from './service/config.js';
 export * from './service/logging.js';
 export * from './service/run.js';

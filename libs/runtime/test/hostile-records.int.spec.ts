@@ -1,14 +1,18 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { KeyRing } from '@postgang/outside';
 import { deadLetterTopic, encode, header, isUuid, letterIdOf, retryTopic } from '@postgang/pipeline';
 import { eventually } from '@postgang/testing';
 import { CompressionTypes, type KafkaMessage, type Message } from 'kafkajs';
-import { failed, publish, refuse, type Outcome, type Received } from '../src/index.js';
+import { failed, openRecord, publish, refuse, type Outcome, type Received } from '../src/index.js';
 import { startRig, type Rig } from './rig.js';
 import { serviceOf } from './spec-stage.js';
 
 const AGENCY = '310000019';
 const OTHER = '310000027';
 const TOPIC = `letter.submitted.v1.${AGENCY}`;
+
+/** As in the environment. */
+const KEYS = JSON.stringify({ internal: { active: 'k', keys: { k: Buffer.alloc(32, 7).toString('base64') } } });
 
 const keyOf = (reference: string): string => letterIdOf(AGENCY, reference);
 
@@ -72,7 +76,7 @@ describe("records on an agency's own topic", () => {
       rig.collect(retryTopic('integration-point', '10s')),
       rig.collect('letter.refused.v1'),
     ]);
-    await rig.start(service);
+    await rig.start(service, { KEY_RING: KEYS });
   }, 60_000);
   afterAll(() => rig.close());
   beforeEach(() => void seen.splice(0));
@@ -122,12 +126,15 @@ describe("records on an agency's own topic", () => {
     expect(new Set(ids.map((record) => header(record.headers, 'ce_id'))).size).toBe(2);
   });
 
-  it('become dead letters as they were when they are no events, also as large as the broker takes them', async () => {
-    const rubbish = Buffer.alloc(1_048_000, 'x');
+  it('become sealed dead letters when they are no events, also as large as the broker takes them', async () => {
+    const rubbish = Buffer.alloc(1_048_000, '21883649874');
     const key = keyOf('rubbish');
-    await rig.produce(TOPIC, [{ key, value: rubbish }]);
+    await rig.produce(TOPIC, [{ key, value: rubbish, headers: { ce_subject: '21883649874' } }]);
     const letter = await lying(dead, key);
-    expect(letter.value?.equals(rubbish)).toBe(true);
+    expect(JSON.stringify([letter.value?.toString(), letter.headers])).not.toContain('21883649874');
+    const record = openRecord(KeyRing.parse(KEYS), key, letter.value as Buffer);
+    expect(record).toMatchObject({ key, headers: { ce_subject: '21883649874' } });
+    expect(record.value?.equals(rubbish)).toBe(true);
     expect(header(letter.headers, 'dead-because')).toBe('permanent');
     await handIn(submitted('after rubbish'));
     await handled('after rubbish');
@@ -161,8 +168,16 @@ describe("records on an agency's own topic", () => {
     });
   });
 
-  it('of no key are dead letters', async () => {
-    await rig.produce(TOPIC, [{ key: null, value: submitted('x').value }]);
-    await lying(dead, '');
+  it('of no key, or of one that is no letter id, are dead letters', async () => {
+    const { value } = submitted('x');
+    await rig.produce(TOPIC, [
+      { key: null, value },
+      { key: '21883649874', value: 'not an event' },
+    ]);
+    const keys = KeyRing.parse(KEYS);
+    const opened = (): string[] =>
+      dead.map((letter) => openRecord(keys, letter.key?.toString() ?? '', letter.value as Buffer).key);
+    await eventually('both', () => (opened().includes('') && opened().includes('21883649874')) || undefined);
+    expect(dead.every(({ key }) => isUuid(key?.toString() ?? ''))).toBe(true);
   });
 });

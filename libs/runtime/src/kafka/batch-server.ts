@@ -1,5 +1,5 @@
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices';
-import { DependencyDown } from '@postgang/outside';
+import { DependencyDown, type KeyRing } from '@postgang/outside';
 import {
   attemptOf,
   decode,
@@ -21,6 +21,7 @@ import type { FloodLimits } from '../flood-guard.js';
 import { FloodStopped, Gatherer, type Arrived, type StageReport } from '../gatherer.js';
 import { failedMessage, ORIGIN_TOPIC, type RawRecord } from '../outgoing.js';
 import { afterFailure } from '../retry.js';
+import { sealRecord } from '../sealed-record.js';
 import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
 import { heartbeatMs, kafkaConsumer, type FetchTuning } from './client.js';
 import { Committer } from './committer.js';
@@ -42,6 +43,8 @@ export interface BatchServerOptions {
   readonly kafka: Kafka;
   readonly topicPrefix: string;
   readonly sender: BatchingSender;
+  /** Seals what cannot be decoded. */
+  readonly keys: KeyRing;
   readonly log: Logger;
   readonly fetch: FetchTuning;
   /** What fills `<provider>` and `<orgnr>`; asked again at every (re)start of the consumers. */
@@ -317,7 +320,10 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         [fate.to === 'retry' ? 'failed' : fate.to]: 1,
       },
     });
-    await this.options.sender.send([failedMessage(this.options.service, raw, error, fate, Date.now())]);
+    const { service, keys, sender } = this.options;
+    const origin = header(raw.headers, ORIGIN_TOPIC) ?? raw.topic;
+    const record = fate.to === 'retry' ? raw : sealRecord(keys, raw, recordId(origin, raw));
+    await sender.send([failedMessage(service, record, error, fate, Date.now())]);
   }
 
   private pause(payload: EachBatchPayload, down: DependencyDown): void {

@@ -155,6 +155,7 @@ async function start<C extends RuntimeConfig>(
     kafka,
     topicPrefix: kafkaSettings.topicPrefix,
     sender,
+    keys: runtime.keys,
     log,
     fetch: {
       minBytes: config.FETCH_MIN_BYTES,
