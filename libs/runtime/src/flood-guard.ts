@@ -1,9 +1,10 @@
 /**
  * Stops a consumer when too large a share of what it handles ends as dead letter or refusal: a bad deploy must not refuse a day's post.
- * Counts over a sliding window; `admit` is asked before anything of a batch is published, so the flood itself stays unpublished.
+ * Counts over a sliding window; `allows` is asked before anything of a batch is published (a stage with state: before anything is stored),
+ * so the flood itself stays undone. `count` comes when the batch is done: one that is delivered again is the same records.
  */
 export interface FloodLimits {
-  /** Share of unhappy ends (0–1) above which the consumer stops. */
+  /** Share of unhappy ends (0–1) above which the consumer stops; 1 never stops it. */
   readonly share: number;
   /** Fewer records than this in the window never stop it. */
   readonly atLeast: number;
@@ -12,17 +13,39 @@ export interface FloodLimits {
 
 export const DEFAULT_FLOOD_LIMITS: FloodLimits = { share: 0.5, atLeast: 200, windowMs: 300_000 };
 
+/** Too large a share of dead letters and refusals: the consumer must stop and a person must look. A stage with state throws it itself. */
+export class FloodStopped extends Error {
+  override readonly name = 'FloodStopped';
+}
+
+export interface Tally {
+  readonly handled: number;
+  readonly unhappy: number;
+}
+
+export const isFlood = ({ handled, unhappy }: Tally, { share, atLeast }: FloodLimits): boolean =>
+  unhappy > 0 && handled >= atLeast && unhappy / handled > share;
+
 export class FloodGuard {
   private entries: { at: number; handled: number; unhappy: number }[] = [];
 
   constructor(private readonly limits: FloodLimits = DEFAULT_FLOOD_LIMITS) {}
 
-  /** False: this batch would make the share too large; nothing of it may be published. Times are milliseconds of a monotonic clock. */
-  admit(handled: number, unhappy: number, nowMs: number): boolean {
+  /** What was counted within the window, and this batch. Times are milliseconds of a monotonic clock. */
+  tally(batch: Tally, nowMs: number): Tally {
     this.entries = this.entries.filter((entry) => entry.at > nowMs - this.limits.windowMs);
-    const all = this.entries.reduce((sum, entry) => sum + entry.handled, handled);
-    const bad = this.entries.reduce((sum, entry) => sum + entry.unhappy, unhappy);
-    if (unhappy > 0 && all >= this.limits.atLeast && bad / all > this.limits.share) return false;
+    return {
+      handled: this.entries.reduce((sum, { handled }) => sum + handled, batch.handled),
+      unhappy: this.entries.reduce((sum, { unhappy }) => sum + unhappy, batch.unhappy),
+    };
+  }
+
+  /** False: this batch would make the share too large; nothing of it may be published. */
+  allows(batch: Tally, nowMs: number): boolean {
+    return batch.unhappy === 0 || !isFlood(this.tally(batch, nowMs), this.limits);
+  }
+
+  count({ handled, unhappy }: Tally, nowMs: number): void {
     const last = this.entries.at(-1);
     if (last !== undefined && nowMs - last.at < 1_000) {
       last.handled += handled;
@@ -30,6 +53,5 @@ export class FloodGuard {
     } else {
       this.entries.push({ at: nowMs, handled, unhappy });
     }
-    return true;
   }
 }

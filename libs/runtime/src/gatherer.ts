@@ -1,6 +1,6 @@
 import { DependencyDown, withTrace } from '@postgang/outside';
 import type { ServiceName } from '@postgang/pipeline';
-import { FloodGuard, type FloodLimits } from './flood-guard.js';
+import { FloodGuard, FloodStopped, type FloodLimits } from './flood-guard.js';
 import type { BatchingSender, OutgoingMessage } from './kafka/sender.js';
 import { eventMessage, failedMessage, refusalDraft, type RawRecord } from './outgoing.js';
 import { afterFailure } from './retry.js';
@@ -26,11 +26,6 @@ import {
 export interface Arrived {
   readonly received: Received;
   readonly raw: RawRecord;
-}
-
-/** Too large a share of dead letters and refusals: the consumer must stop and a person must look. */
-export class FloodStopped extends Error {
-  override readonly name = 'FloodStopped';
 }
 
 export interface StageReport {
@@ -123,8 +118,12 @@ export class Gatherer {
     for (const wave of this.stage.options.severalPerLetter === true ? [arrived] : oncePerLetter(arrived)) {
       const started = performance.now();
       const outcomes = await this.outcomes(wave);
-      const messages = this.act(wave, outcomes);
+      const { messages, unhappy } = this.act(wave, outcomes);
+      const tally = { handled: wave.length, unhappy };
+      if (!this.guard.allows(tally, performance.now()))
+        throw new FloodStopped(`${this.stage.stage}: too many dead letters or refusals, consumer stopped`);
       await this.stage.sender.send(messages);
+      this.guard.count(tally, performance.now());
       this.tell(wave, outcomes, performance.now() - started);
     }
   }
@@ -137,7 +136,7 @@ export class Gatherer {
       throw new Error(`${this.stage.stage}: ${outcomes.length} outcomes for ${wave.length} records`);
     } catch (error) {
       const classified = this.stage.classify(error);
-      if (classified instanceof DependencyDown) throw classified;
+      if (classified instanceof DependencyDown || classified instanceof FloodStopped) throw classified;
       if (wave.length === 1) return [failed(classified)];
       // one bad record must not take the others with it
       const singly: Outcome[] = [];
@@ -155,15 +154,17 @@ export class Gatherer {
     });
   }
 
-  private act(wave: readonly Arrived[], outcomes: readonly Outcome[]): OutgoingMessage[] {
+  private act(
+    wave: readonly Arrived[],
+    outcomes: readonly Outcome[],
+  ): { messages: OutgoingMessage[]; unhappy: number } {
     const messages: OutgoingMessage[] = [];
     let unhappy = 0;
     const now = Date.now();
     outcomes.forEach((outcome, index) => {
       const { received, raw } = wave[index] as Arrived;
       if (outcome.kind === 'publish') {
-        // a stage with state publishes the refusal its row holds
-        if (outcome.events.some(({ subject }) => subject === 'letter.refused.v1')) unhappy += 1;
+        // a refusal that a row holds is decided: the stage asked a guard before it stored it, and stopping here would only delay it
         outcome.events.forEach((event, ordinal) =>
           messages.push(eventMessage(this.stage.service, received.id, ordinal, event, received.traceparent)),
         );
@@ -178,10 +179,7 @@ export class Gatherer {
         messages.push(failedMessage(this.stage.service, raw, outcome.error, fate, now));
       }
     });
-    if (!this.guard.admit(wave.length, unhappy, performance.now())) {
-      throw new FloodStopped(`${this.stage.stage}: too many dead letters or refusals, consumer stopped`);
-    }
-    return messages;
+    return { messages, unhappy };
   }
 
   private tell(wave: readonly Arrived[], outcomes: readonly Outcome[], durationMs: number): void {

@@ -5,6 +5,7 @@ import {
   encode,
   eventIdOf,
   retryTopic,
+  RETRY_TIERS,
   toHeaders,
   type ServiceName,
 } from '@postgang/pipeline';
@@ -12,7 +13,7 @@ import { describeError } from './scrub.js';
 import type { AfterFailure } from './retry.js';
 import type { Draft, Refusal } from './stage.js';
 import type { OutgoingMessage } from './kafka/sender.js';
-import type { Abandoned } from './publisher.js';
+import type { Abandoned, Resumed } from './publisher.js';
 
 /** Headers that travel with a record through retry tiers and the dead-letter topic. */
 export const ORIGIN_TOPIC = 'origin-topic';
@@ -114,5 +115,16 @@ export function abandonedMessage(service: ServiceName, { draft, attempts, reason
       [FAILURE]: reason,
       [DEAD_BECAUSE]: 'exhausted',
     },
+  };
+}
+
+/** A record that its stage had put by: through the first retry tier, due at once, as if it had been read from its first topic only now. */
+export function resumedMessage(service: ServiceName, { draft, attempts }: Resumed, nowMs: number): OutgoingMessage {
+  const { topic, key, value, headers } = eventMessage(service, draft.id, 0, draft, draft.traceparent);
+  return {
+    topic: retryTopic(service, RETRY_TIERS[0].tier),
+    key,
+    value,
+    headers: { ...headers, [ORIGIN_TOPIC]: topic, attempt: String(attempts), [DUE_AT]: String(nowMs) },
   };
 }

@@ -67,13 +67,13 @@ export interface Refusal {
 export type Outcome =
   | { readonly kind: 'publish'; readonly events: readonly Draft[] }
   | { readonly kind: 'refuse'; readonly refusal: Refusal }
-  /** Nothing to do any more: the fact is older than what is known. */
-  | { readonly kind: 'skip'; readonly why: 'stale' }
+  /** Nothing comes of the record now: the fact is older than what is known, or the stage has put the record by in its own database. */
+  | { readonly kind: 'skip'; readonly why: 'stale' | 'parked' }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 export const publish = (...events: Draft[]): Outcome => ({ kind: 'publish', events });
 export const refuse = (refusal: Refusal): Outcome => ({ kind: 'refuse', refusal });
-export const skip = (): Outcome => ({ kind: 'skip', why: 'stale' });
+export const skip = (why: 'stale' | 'parked' = 'stale'): Outcome => ({ kind: 'skip', why });
 export const failed = (error: unknown): Outcome => ({ kind: 'failed', error });
 
 export type StageHandler<S extends Subject = Subject> = (batch: readonly Received<S>[]) => Promise<readonly Outcome[]>;

@@ -17,8 +17,8 @@ import {
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from 'pino';
 import { lastValueFrom, type Observable } from 'rxjs';
-import type { FloodLimits } from '../flood-guard.js';
-import { FloodStopped, Gatherer, type Arrived, type StageReport } from '../gatherer.js';
+import { FloodStopped, type FloodLimits } from '../flood-guard.js';
+import { Gatherer, type Arrived, type StageReport } from '../gatherer.js';
 import { failedMessage, ORIGIN_TOPIC, type RawRecord } from '../outgoing.js';
 import { afterFailure } from '../retry.js';
 import { sealRecord } from '../sealed-record.js';
@@ -353,7 +353,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       this.stopped = reason;
       this.options.log.fatal(
         { err: reason },
-        'consumer stopped: a person must look before it goes on; a restart resumes it',
+        'consumer stopped: a person must look. A restart resumes it, one with FLOOD_SHARE=1 whatever comes',
       );
     }
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { DEFAULT_FLOOD_LIMITS } from '../flood-guard.js';
 
 const BROKERS = /^\s*(?:\[[0-9a-fA-F:]+\]|[^\s,:]+):\d{1,5}\s*(?:,\s*(?:\[[0-9a-fA-F:]+\]|[^\s,:]+):\d{1,5}\s*)*$/;
 
@@ -80,6 +81,12 @@ export const runtimeConfig = z.object({
     .max(1)
     .default(0.01)
     .describe('share of letters whose trace is recorded'),
+  FLOOD_SHARE: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(DEFAULT_FLOOD_LIMITS.share)
+    .describe('share of dead letters and refusals above which a consumer stops; 1 never stops it'),
   CLOCK_START: z.iso.datetime({ offset: true }).optional().describe('start of business time; refused in production'),
   CLOCK_RATE: z.coerce.number().positive().optional().describe('speed of business time; refused in production'),
 });

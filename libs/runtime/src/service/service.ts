@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
 import type { z } from 'zod';
 import { classifyDatabaseError, openDatabase } from '../database.js';
-import type { FloodLimits } from '../flood-guard.js';
+import { DEFAULT_FLOOD_LIMITS, type FloodLimits } from '../flood-guard.js';
 import { KafkaBatchServer } from '../kafka/batch-server.js';
 import {
   kafkaClient,
@@ -60,6 +60,8 @@ export interface Runtime {
   readonly kafkaSettings: KafkaSettings;
   readonly keys: KeyRing;
   readonly clock: Clock;
+  /** When a share of bad ends is a flood: for stages that must know before they store. */
+  readonly flood: FloodLimits;
   readonly metrics: ServiceMetrics;
   readonly database: DataSource;
   readonly redis: Redis | undefined;
@@ -142,6 +144,7 @@ async function start<C extends RuntimeConfig>(
     kafkaSettings,
     keys: config.KEY_RING === undefined ? new KeyRing(new Map()) : KeyRing.parse(config.KEY_RING),
     clock: clockFrom({ start: config.CLOCK_START, rate: config.CLOCK_RATE }),
+    flood: { ...DEFAULT_FLOOD_LIMITS, share: config.FLOOD_SHARE, ...service.flood },
     metrics,
     get database(): DataSource {
       if (database === undefined) throw new Error(`${service.name} keeps no state`);
@@ -165,7 +168,7 @@ async function start<C extends RuntimeConfig>(
     parameters: () => service.topicParameters?.(runtime, config) ?? Promise.resolve({}),
     classify: classifyDatabaseError,
     report: (report) => metrics.stage(report),
-    ...(service.flood === undefined ? {} : { flood: service.flood }),
+    flood: runtime.flood,
     onFatal: fatal,
     onDependency: (name, up) => metrics.dependency(name, up),
   });

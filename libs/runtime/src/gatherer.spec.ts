@@ -1,0 +1,88 @@
+import { describe, expect, it } from '@jest/globals';
+import { DependencyDown, PermanentError } from '@postgang/outside';
+import { letterIdOf } from '@postgang/pipeline';
+import { FloodStopped } from './flood-guard.js';
+import { Gatherer, type Arrived } from './gatherer.js';
+import type { BatchingSender } from './kafka/sender.js';
+import { draft, failed, publish, type StageHandler } from './stage.js';
+
+const LIMITS = { share: 0.5, atLeast: 100, windowMs: 60_000 };
+const REFUSED = {
+  about: 'LETTER',
+  sender: '310000027',
+  reference: 'r',
+  leg: null,
+  reason: 'no-postal-address',
+  detail: 'x',
+  pointer: null,
+  stage: 'register-lookup',
+  refusedAt: 0,
+} as const;
+
+const records = (count: number): Arrived[] =>
+  Array.from({ length: count }, (_, index) => {
+    const key = letterIdOf('310000027', String(index));
+    const place = { topic: 'letter.accepted.v1', partition: 0 } as const;
+    return {
+      received: {
+        id: key,
+        key,
+        event: {},
+        subject: 'letter.accepted.v1',
+        attempt: 0,
+        traceparent: undefined,
+        source: { ...place, parameter: undefined, offset: BigInt(index), retried: false },
+      } as unknown as Arrived['received'],
+      raw: { ...place, key, value: null, headers: {}, offset: String(index) },
+    };
+  });
+
+const gathererOf = (handler: StageHandler, send: () => Promise<void>): Gatherer =>
+  new Gatherer({
+    service: 'register-lookup',
+    stage: 'letter.accepted.v1',
+    handler,
+    options: { everyMs: 0 },
+    sender: { send } as unknown as BatchingSender,
+    classify: (error) => error,
+    flood: LIMITS,
+    report: () => undefined,
+  });
+
+describe('the flood stop', () => {
+  it('does not come of a few bad ends that cannot be published for a while', async () => {
+    let away = 80;
+    const gatherer = gathererOf(
+      (batch) => Promise.resolve(batch.map(() => failed(new PermanentError('never')))),
+      () => (away-- > 0 ? Promise.reject(new DependencyDown('kafka')) : Promise.resolve()),
+    );
+    while (away > 0) await expect(gatherer.submit(records(2))).rejects.toBeInstanceOf(DependencyDown);
+    await gatherer.submit(records(2));
+  });
+
+  it('is not asked about refusals that are stored: they were admitted before they were', async () => {
+    let sent = 0;
+    const gatherer = gathererOf(
+      (batch) =>
+        Promise.resolve(
+          batch.map(({ key }) => publish(draft('letter.refused.v1', key, { ...REFUSED, letterId: key }))),
+        ),
+      () => Promise.resolve(void sent++),
+    );
+    await gatherer.submit(records(200));
+    expect(sent).toBe(1);
+  });
+
+  it('that the stage itself calls for is no reason to try its records one by one', async () => {
+    const calls: number[] = [];
+    const gatherer = gathererOf(
+      (batch) => {
+        calls.push(batch.length);
+        return Promise.reject(new FloodStopped('too many'));
+      },
+      () => Promise.resolve(),
+    );
+    await expect(gatherer.submit(records(5))).rejects.toBeInstanceOf(FloodStopped);
+    expect(calls).toEqual([5]);
+  });
+});
