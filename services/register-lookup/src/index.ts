@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { Service } from '@postgang/runtime';
 import { registerLookupConfig, type RegisterLookupConfig } from './config.js';
-import { Initial1763900000000 } from './db/1-initial.migration.js';
+import { MIGRATIONS } from './db/migrations.js';
 import { createHttp, listen } from './internal-server.js';
 import { RegisterLookupModule } from './register-lookup.module.js';
 
@@ -11,5 +11,7 @@ export const service: Service<RegisterLookupConfig> = {
   config: registerLookupConfig,
   module: () => ({ module: RegisterLookupModule }),
   http: { create: createHttp, listen },
-  database: { entities: [], migrations: [Initial1763900000000] },
+  database: { entities: [], migrations: MIGRATIONS },
 };
+export type { ParkedCount } from './db/parked-letters.js';
+export { HeldSenders } from './parking/held-senders.js';

@@ -1,11 +1,12 @@
 import { Module } from '@nestjs/common';
 import { CONFIG, RUNTIME } from '@postgang/runtime';
+import { ParkingWorker } from './parking/parking.worker.js';
 import { RegisterLookupStage } from './register-lookup.stage.js';
 import { openRegisters, REGISTERS } from './registers.js';
 import { WaysController } from './ways.controller.js';
 
 @Module({
   controllers: [RegisterLookupStage, WaysController],
-  providers: [{ provide: REGISTERS, useFactory: openRegisters, inject: [RUNTIME, CONFIG] }],
+  providers: [ParkingWorker, { provide: REGISTERS, useFactory: openRegisters, inject: [RUNTIME, CONFIG] }],
 })
 export class RegisterLookupModule {}

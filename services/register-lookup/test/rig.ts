@@ -37,13 +37,16 @@ export const prefix = uniquePrefix();
 export const letters = new AcceptedLetters();
 export const routed: Seen<LetterRouted>[] = [];
 export const refused: Seen<LetterRefused>[] = [];
-export const setAside: { topic: string; letterId: string; failure: string | undefined }[] = [];
+export const setAside: { topic: string; letterId: string; failure: string | undefined; attempt: string | undefined }[] =
+  [];
 let closing: (() => Promise<unknown>)[] = [];
 export let sandbox: Sandbox;
 export let gate: RegisterGate;
 let publisher: Publisher;
 let running: RunningService;
 export let database: pg.Client;
+export let databaseUrl: string;
+let environment: Readonly<Record<string, string | undefined>>;
 
 /** The service on real servers, with the gate between it and the sandbox. Once per spec file. */
 export async function startRig(registerTimeoutMs = 20_000): Promise<void> {
@@ -78,11 +81,12 @@ export async function startRig(registerTimeoutMs = 20_000): Promise<void> {
       if (topic.endsWith('letter.routed.v1')) routed.push({ ...seen, event: decode('letter.routed.v1', value) });
       else if (topic.endsWith('letter.refused.v1'))
         refused.push({ ...seen, event: decode('letter.refused.v1', value) });
-      else setAside.push({ topic, letterId: String(key), failure: header(headers, 'failure') });
+      else setAside.push({ topic, letterId: String(key), failure: header(headers, 'failure'), attempt: seen.attempt });
       return Promise.resolve();
     },
   });
-  running = await startService(service, {
+  databaseUrl = fresh.url;
+  environment = {
     POSTGANG_ENVIRONMENT: 'test',
     KAFKA_BROKERS: brokers.join(','),
     TOPIC_PREFIX: prefix,
@@ -97,12 +101,20 @@ export async function startRig(registerTimeoutMs = 20_000): Promise<void> {
     KRR_URL: registers,
     POPULATION_REGISTER_URL: registers,
     REGISTER_TIMEOUT_MS: String(registerTimeoutMs),
-  });
+  };
+  running = await startService(service, environment);
   closing.push(() => running.stop());
   database = new pg.Client({ connectionString: fresh.url, options: '-c search_path=register_lookup' });
   await database.connect();
   closing.push(() => database.end());
 }
+
+/** The service anew, on the same database and topics. */
+export async function restart(): Promise<void> {
+  await running.stop();
+  running = await startService(service, environment);
+}
+export const serviceIsReady = (): boolean => running.ready();
 
 export async function stopRig(): Promise<void> {
   for (const close of closing.reverse()) await close();

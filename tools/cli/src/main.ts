@@ -1,11 +1,13 @@
 import { Command } from 'commander';
 import { agencyCommands } from './agency-commands.js';
 import { packageCommands, tell } from './package-commands.js';
+import { parkedCommands } from './parked-commands.js';
 
 /** `postgang`: data on stdout, messages on stderr; exit codes 0 ok, 1 something does not hold, 2 usage. */
 const program = new Command('postgang').description('Postgang at the command line').exitOverride();
 packageCommands(program);
 agencyCommands(program);
+parkedCommands(program);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,0 +1,4 @@
+import { Initial1763900000000 } from './1-initial.migration.js';
+import { Parked1764000000000 } from './2-parked.migration.js';
+
+export const MIGRATIONS = [Initial1763900000000, Parked1764000000000];

@@ -1,0 +1,88 @@
+import type { Manager } from '@postgang/runtime';
+
+export type ParkedBecause = 'too-many-refusals' | 'not-authorised';
+
+/** A record of letter.accepted.v1 that waits here instead of in a retry tier: no attempt is burnt, and it lies as long as it must. */
+export interface ParkedLetter {
+  readonly letterId: string;
+  readonly sender: string;
+  readonly why: ParkedBecause;
+  /** The encoded event, and the id it came with. */
+  readonly event: Buffer;
+  readonly eventId: string;
+  readonly attempt: number;
+  readonly traceparent: string | undefined;
+}
+
+interface Row {
+  letter_id: string;
+  sender: string;
+  why: ParkedBecause;
+  event: Buffer;
+  event_id: string;
+  attempt: number;
+  traceparent: string | null;
+}
+
+const COLUMNS = 'letter_id, sender, why, event, event_id, attempt, traceparent';
+const parkedOf = (row: Row): ParkedLetter => ({
+  letterId: row.letter_id,
+  sender: row.sender,
+  why: row.why,
+  event: row.event,
+  eventId: row.event_id,
+  attempt: row.attempt,
+  traceparent: row.traceparent ?? undefined,
+});
+
+/**
+ * A letter that lies here already is written over, not left: the row may be on its way out in a transaction of {@link takeReleasable}, and this
+ * statement must wait for its end and then insert anew, or the letter would be nowhere. In id order, so that two batches do not lock each other.
+ */
+export async function parkLetters(manager: Manager, letters: readonly ParkedLetter[]): Promise<void> {
+  await manager.query(
+    `INSERT INTO parked_letter (${COLUMNS})
+     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::int[], $7::text[]) ORDER BY 1
+     ON CONFLICT (letter_id) DO UPDATE SET why = excluded.why, parked_at = now()`,
+    [
+      letters.map((one) => one.letterId),
+      letters.map((one) => one.sender),
+      letters.map((one) => one.why),
+      letters.map((one) => one.event),
+      letters.map((one) => one.eventId),
+      letters.map((one) => one.attempt),
+      letters.map((one) => one.traceparent ?? null),
+    ],
+  );
+}
+
+/** Removes up to `most` letters that nothing holds any more, the oldest first. Whoever calls gives them back to the stage before it commits. */
+export async function takeReleasable(manager: Manager, most: number): Promise<ParkedLetter[]> {
+  const rows: Row[] = await manager.query(
+    `WITH taken AS (
+       DELETE FROM parked_letter WHERE letter_id IN (
+         SELECT letter_id FROM parked_letter p
+         WHERE why = 'too-many-refusals'
+           AND NOT EXISTS (SELECT FROM held_sender h WHERE h.sender = p.sender AND h.released_until IS NULL)
+         ORDER BY parked_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+       RETURNING ${COLUMNS})
+     SELECT * FROM taken`,
+    [most],
+  );
+  return rows.map(parkedOf);
+}
+
+export interface ParkedCount {
+  readonly sender: string;
+  readonly why: ParkedBecause;
+  readonly letters: number;
+  readonly since: Date;
+}
+
+export async function countParked(manager: Manager): Promise<ParkedCount[]> {
+  const rows: { sender: string; why: ParkedBecause; letters: number; since: Date }[] = await manager.query(
+    `SELECT sender, why, count(*)::int AS letters, min(parked_at) AS since FROM parked_letter
+     GROUP BY why, sender ORDER BY sender, why`,
+  );
+  return rows;
+}
