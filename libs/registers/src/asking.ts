@@ -1,6 +1,8 @@
-import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
+import { SenderNotAuthorised, type MaskinportenTokens, type Token, type TokenWish } from '@postgang/maskinporten';
 import { DependencyDown, HttpUnreachable, retryAfterMs, type HttpClient, type HttpResponse } from '@postgang/outside';
 import type { z } from 'zod';
+
+export type RegisterName = 'krr' | 'folkeregisteret';
 
 export interface Asked {
   readonly nationalId: string;
@@ -31,32 +33,45 @@ export interface Errand {
   readonly http: HttpClient;
   readonly tokens: MaskinportenTokens;
   /** Names the register in errors. */
-  readonly name: string;
+  readonly name: RegisterName;
   /** Whose token: each agency has its own legal basis. */
   readonly sender: string;
   readonly scopes: readonly string[];
   readonly resource?: string;
 }
 
+/** The agency may not ask this register, by its token or for want of one: only letters that need it wait, and only that agency's. */
+export class RegisterDenied extends SenderNotAuthorised {
+  constructor(
+    readonly register: RegisterName,
+    agency: string,
+    why: string,
+    cause?: unknown,
+  ) {
+    super(agency, `${register} ${why}`);
+    this.cause = cause;
+  }
+}
+
 /** The register says that the question itself is wrong (400). Nobody else's answer is known to be wrong, so until it is narrowed down it counts as down. */
 export class QuestionRefused extends DependencyDown {}
 
 /**
- * POST with a body, GET without. A token that is no good any more (401) is fetched anew once; after that 401 and 403 concern the one sender.
+ * POST with a body, GET without. A token that is no good any more (401) is fetched anew once; after that 401 and 403 are RegisterDenied.
  * Anything else but a well-formed 200 is DependencyDown.
  */
 export async function ask<T>(errand: Errand, path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
-  const { http, tokens, name, sender, scopes, resource } = errand;
+  const { http, name, sender, scopes, resource, tokens } = errand;
   const wish = { agency: sender, scopes, ...(resource === undefined ? {} : { resource }) };
-  let token = await tokens.tokenFor(wish);
+  let token = await tokenFor(errand, wish);
   let answer = await post(http, name, path, token.token, body);
   if (answer.status === 401) {
     await tokens.discard(wish, token);
-    token = await tokens.tokenFor(wish);
+    token = await tokenFor(errand, wish);
     answer = await post(http, name, path, token.token, body);
   }
   if (answer.status === 401 || answer.status === 403)
-    throw new SenderNotAuthorised(sender, `${name} answered ${answer.status}`);
+    throw new RegisterDenied(name, sender, `answered ${answer.status}`);
   if (answer.status === 400) throw new QuestionRefused(name, { cause: new Error('status 400') });
   const wait = retryAfterMs(answer.headers, new Date());
   if (answer.status !== 200)
@@ -73,6 +88,15 @@ export async function ask<T>(errand: Errand, path: string, body: unknown, schema
   const checked = schema.safeParse(json);
   if (checked.success) return checked.data;
   throw new DependencyDown(name, { cause: new Error(`an answer that is not understood at ${placeOf(checked.error)}`) });
+}
+
+async function tokenFor({ tokens, name, sender }: Errand, wish: TokenWish): Promise<Token> {
+  try {
+    return await tokens.tokenFor(wish);
+  } catch (error) {
+    if (error instanceof SenderNotAuthorised) throw new RegisterDenied(name, sender, 'has no token for us', error);
+    throw error;
+  }
 }
 
 async function post(http: HttpClient, name: string, path: string, token: string, body: unknown): Promise<HttpResponse> {

@@ -1,9 +1,9 @@
-import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
+import type { MaskinportenTokens } from '@postgang/maskinporten';
 import type { HttpClient, TransientError } from '@postgang/outside';
 import { NOTICE_ADDRESS, type ContactPoint, type RegisterEntry } from '@postgang/rules';
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { ask, bySender, chunks, type Asked, type Errand } from './asking.js';
+import { ask, bySender, chunks, RegisterDenied, type Asked, type Errand } from './asking.js';
 import { askForPersons, readPersons, type Answers } from './persons.js';
 
 const SCOPES = ['krr:global/kontaktinformasjon.read', 'krr:global/digitalpost.read'];
@@ -61,11 +61,11 @@ export class ContactRegister {
   ) {}
 
   /**
-   * One answer per question, in order: an entry, SenderNotAuthorised, or a TransientError when the register has no usable answer for that person
+   * One answer per question, in order: an entry, RegisterDenied, or a TransientError when the register has no usable answer for that person
    * alone. Throws DependencyDown('krr') when the register cannot be asked.
    */
-  async lookup(asked: readonly Asked[]): Promise<(RegisterEntry | SenderNotAuthorised | TransientError)[]> {
-    const answers = new Array<RegisterEntry | SenderNotAuthorised | TransientError>(asked.length);
+  async lookup(asked: readonly Asked[]): Promise<(RegisterEntry | RegisterDenied | TransientError)[]> {
+    const answers = new Array<RegisterEntry | RegisterDenied | TransientError>(asked.length);
     await Promise.all(
       bySender(asked).map(async ([sender, questions]) => {
         try {
@@ -78,7 +78,7 @@ export class ContactRegister {
             }
           }
         } catch (error) {
-          if (!(error instanceof SenderNotAuthorised)) throw error;
+          if (!(error instanceof RegisterDenied)) throw error;
           for (const { index } of questions) answers[index] = error;
         }
       }),
@@ -86,14 +86,23 @@ export class ContactRegister {
     return answers;
   }
 
-  /** Certificate that packages for print are encrypted for; asked for at most once an hour. */
-  printCertificateFor(agency: string): Promise<{ organisation: string; certificate: Buffer }> {
-    const known = this.printCertificate;
-    if (known !== undefined && performance.now() - known.at < 3_600_000) return known.answer;
-    const fresh = { at: performance.now(), answer: this.askPrintCertificate(agency) };
-    this.printCertificate = fresh;
-    fresh.answer.catch(() => (this.printCertificate = undefined));
-    return fresh.answer;
+  /** Certificate that packages for print are encrypted for; asked for at most once an hour. Throws RegisterDenied for this agency, or DependencyDown. */
+  async printCertificateFor(agency: string): Promise<{ organisation: string; certificate: Buffer }> {
+    let known = this.printCertificate;
+    if (known === undefined || performance.now() - known.at >= 3_600_000) {
+      const fresh = { at: performance.now(), answer: this.askPrintCertificate(agency) };
+      this.printCertificate = known = fresh;
+      fresh.answer.catch(() => {
+        if (this.printCertificate === fresh) this.printCertificate = undefined;
+      });
+    }
+    try {
+      return await known.answer;
+    } catch (error) {
+      // it was asked for with another agency's token; ours may do
+      if (error instanceof RegisterDenied && error.agency !== agency) return this.printCertificateFor(agency);
+      throw error;
+    }
   }
 
   private async ask(sender: string, ids: readonly string[]): Promise<Answers<Person>> {

@@ -1,8 +1,8 @@
-import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
+import type { MaskinportenTokens } from '@postgang/maskinporten';
 import type { HttpClient, TransientError } from '@postgang/outside';
 import type { AddressAnswer, PostalAddress } from '@postgang/rules';
 import { z } from 'zod';
-import { ask, bySender, chunks, type Asked } from './asking.js';
+import { ask, bySender, chunks, RegisterDenied, type Asked, type Errand } from './asking.js';
 import { askForPersons, readPersons, type Answers } from './persons.js';
 
 const NAME = 'folkeregisteret';
@@ -68,11 +68,11 @@ export class PopulationRegister {
   ) {}
 
   /**
-   * One answer per question, in order; a TransientError when the register has no usable answer for that person alone. Throws
+   * One answer per question, in order; RegisterDenied for all of an agency, a TransientError when the register has no usable answer for that person alone. Throws
    * DependencyDown('folkeregisteret') when the register cannot be asked.
    */
-  async addresses(asked: readonly Asked[]): Promise<(AddressAnswer | SenderNotAuthorised | TransientError)[]> {
-    const answers = new Array<AddressAnswer | SenderNotAuthorised | TransientError>(asked.length);
+  async addresses(asked: readonly Asked[]): Promise<(AddressAnswer | RegisterDenied | TransientError)[]> {
+    const answers = new Array<AddressAnswer | RegisterDenied | TransientError>(asked.length);
     await Promise.all(
       bySender(asked).map(async ([sender, questions]) => {
         try {
@@ -85,7 +85,7 @@ export class PopulationRegister {
             }
           }
         } catch (error) {
-          if (!(error instanceof SenderNotAuthorised)) throw error;
+          if (!(error instanceof RegisterDenied)) throw error;
           for (const { index } of questions) answers[index] = error;
         }
       }),
@@ -94,7 +94,7 @@ export class PopulationRegister {
   }
 
   private async ask(sender: string, ids: readonly string[]): Promise<Answers<Found>> {
-    const errand = { http: this.http, tokens: this.tokens, name: NAME, sender, scopes: [SCOPE] };
+    const errand: Errand = { http: this.http, tokens: this.tokens, name: NAME, sender, scopes: [SCOPE] };
     const { oppslag } = await ask(errand, PATH, { foedselsEllerDNummer: ids }, answer);
     return readPersons(NAME, ids, oppslag, (entry) => entry['foedselsEllerDNummer'], found);
   }

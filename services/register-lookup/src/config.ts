@@ -16,6 +16,13 @@ export const registerLookupConfig = runtimeConfig.extend({
     .max(60_000)
     .default(8_000)
     .describe('a register that has not answered a call after so long counts as away (milliseconds)'),
+  ACCESS_PROBE_MS: z.coerce
+    .number()
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(60_000)
+    .describe('a register that an agency may not ask is tried with one of its parked letters so often (milliseconds)'),
   POPULATION_REGISTER_URL: z.url().describe('Folkeregisteret, without /folkeregisteret'),
 });
 export type RegisterLookupConfig = z.infer<typeof registerLookupConfig>;

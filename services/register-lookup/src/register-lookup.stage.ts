@@ -1,7 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
-import { SenderNotAuthorised } from '@postgang/maskinporten';
-import { TransientError } from '@postgang/outside';
-import type { Registers } from '@postgang/registers';
+import { RegisterDenied, type Registers } from '@postgang/registers';
 import {
   failed,
   FloodStopped,
@@ -25,8 +23,6 @@ import { REGISTERS } from './registers.js';
 const LEG = 1;
 /** As many as the contact register takes in one call. */
 const MOST_PER_CALL = 1_000;
-/** A delegation that lapsed is mended by a person at the agency; asking every ten seconds helps nobody. */
-const NOT_AUTHORISED_RETRY_MS = 60_000;
 
 type Accepted = Received<'letter.accepted.v1'>;
 const letterOf = ({ event }: Accepted): Accepted['event']['letter'] => event.letter;
@@ -69,6 +65,7 @@ export class RegisterLookupStage {
     asked.forEach((record, index) => {
       const result = results[index] as Route | Error;
       if (flooding.has(letterOf(record).sender)) waiting.set(record, parked(record, 'too-many-refusals'));
+      else if (result instanceof RegisterDenied) waiting.set(record, parked(record, `no-access-to-${result.register}`));
       else if (result instanceof Error) errors.set(record, result);
       else decided.push(result);
     });
@@ -79,7 +76,7 @@ export class RegisterLookupStage {
       const route = known.get(letterId) ?? stored.get(letterId);
       if (route !== undefined)
         return publish(storedDraft(route.routed ? 'letter.routed.v1' : 'letter.refused.v1', letterId, route.event));
-      return waiting.has(record) ? skip('parked') : failed(laterIfNotAuthorised(errors.get(record)));
+      return waiting.has(record) ? skip('parked') : failed(errors.get(record));
     });
   }
 
@@ -117,8 +114,3 @@ export class RegisterLookupStage {
     });
   }
 }
-
-const laterIfNotAuthorised = (error: Error | undefined): unknown =>
-  error instanceof SenderNotAuthorised
-    ? new TransientError(error.message, { cause: error, retryAfterMs: NOT_AUTHORISED_RETRY_MS })
-    : error;

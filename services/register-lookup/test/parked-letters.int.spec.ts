@@ -1,8 +1,10 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Letter } from '@postgang/pipeline';
 import { eventually } from '@postgang/testing';
 import { HeldSenders } from '../src/index.js';
 import {
+  admin,
   AGENCIES,
   AGENCY,
   database,
@@ -95,4 +97,97 @@ describe('one agency with a bad address list', () => {
     expect(setAside.every(({ topic, attempt }) => topic.endsWith('retry.10s') && attempt === '0')).toBe(true);
     expect(await held.release(AGENCY)).toBe(false);
   }, 60_000);
+});
+
+describe('an agency without access', () => {
+  /** Never delegated anything to the operator. */
+  const STRANGER = '310000302';
+  const alternating = (blocked: string, recipient: string): { theirs: Letter[]; ours: Letter[] } => {
+    const twenty = (sender: string): Letter[] =>
+      Array.from({ length: 20 }, () => letters.letter(sender, person(recipient), 'ENKELTVEDTAK'));
+    return { theirs: twenty(blocked), ours: twenty(AGENCY) };
+  };
+  const isRouted = ({ letterId }: Letter): boolean => routed.some(({ event }) => event.letter.letterId === letterId);
+  const all = (what: string, list: readonly Letter[]): Promise<unknown> =>
+    eventually(what, () => (list.every(isRouted) ? true : undefined));
+  const parkedFor = (sender: string, why: string, count: number): Promise<unknown> =>
+    eventually(`${count} parked`, async () =>
+      (await held.list()).some((one) => one.sender === sender && one.why === why && one.letters === count)
+        ? true
+        : undefined,
+    );
+  /** None was tried later as a failure, none died, and the way back burnt no attempt. */
+  const expectNoAttemptBurnt = (list: readonly Letter[]): void => {
+    const ids = new Set(list.map(({ letterId }) => letterId));
+    const seen = setAside.filter(({ letterId }) => ids.has(letterId));
+    expect(seen.length).toBeGreaterThanOrEqual(list.length);
+    for (const { topic, attempt, failure } of seen)
+      expect([topic.endsWith('.retry.10s'), attempt, failure]).toEqual([true, '0', undefined]);
+  };
+
+  it.each([401, 403])(
+    '(%i from the contact register) waits, others in the same batch go at once, and it goes on by itself',
+    async (status) => {
+      const together = new Set<string>();
+      gate.instead = ({ sender }) => {
+        together.add(sender);
+        return sender === AGENCIES[2] ? { status, body: '{}' } : undefined;
+      };
+      const { theirs, ours } = alternating(AGENCIES[2], 'digipost');
+      await send(theirs.flatMap((letter, index) => [letter, ours[index] as Letter]));
+      await all('the letters of the other agency', ours);
+      await parkedFor(AGENCIES[2], 'no-access-to-krr', theirs.length);
+      expect(together).toEqual(new Set([AGENCY, AGENCIES[2]]));
+      expect(theirs.filter(ended)).toEqual([]);
+      expect(setAside).toEqual([]);
+      await eventually('the gauge', async () =>
+        (await metric('letters_parked', 'no-access-to-krr')) === theirs.length ? true : undefined,
+      );
+      const asked = gate.lookups.length;
+      await eventually('a vain probe', () => (gate.lookups.length > asked ? true : undefined));
+      expect(gate.lookups.at(-1)?.ids).toHaveLength(1);
+      gate.reset();
+      await all('the parked letters', theirs);
+      expectNoAttemptBurnt(theirs);
+      await eventually('an empty gauge', async () =>
+        (await metric('letters_parked', 'no-access-to-krr')) === 0 ? true : undefined,
+      );
+    },
+    40_000,
+  );
+
+  it('(which never delegated) waits until it does', async () => {
+    const { theirs, ours } = alternating(STRANGER, 'eboks');
+    await send([...theirs, ...ours]);
+    await all('the letters of the other agency', ours);
+    await parkedFor(STRANGER, 'no-access-to-krr', theirs.length);
+    await admin('POST', '/admin/agencies', { agencies: [...AGENCIES, STRANGER] });
+    await all('the parked letters', theirs);
+    expectNoAttemptBurnt(theirs);
+  }, 40_000);
+
+  it('to the population register still sends to mailboxes; what must go on paper waits, and is not refused', async () => {
+    gate.instead = ({ sender, path }) =>
+      sender === AGENCIES[2] && path.includes('folkeregisteret') ? { status: 403, body: '{}' } : undefined;
+    const paper = letters.letter(AGENCIES[2], person('no-mailbox'), 'ENKELTVEDTAK');
+    const digital = letters.letter(AGENCIES[2], person('digipost'), 'ENKELTVEDTAK');
+    await send([paper, digital]);
+    await all('the digital letter', [digital]);
+    await parkedFor(AGENCIES[2], 'no-access-to-folkeregisteret', 1);
+    expect(ended(paper)).toBe(false);
+    gate.reset();
+    expect((await routeOf(paper)).event.channel).toBe('PRINT');
+    expectNoAttemptBurnt([paper]);
+  }, 40_000);
+
+  it('to the print certificate does not park the letters of one that has it', async () => {
+    await restart();
+    gate.instead = ({ sender, path }) =>
+      sender === AGENCIES[2] && path === '/rest/v2/printSertifikat' ? { status: 403, body: '{}' } : undefined;
+    const blocked = letters.letter(AGENCIES[2], person('no-mailbox'), 'ENKELTVEDTAK');
+    const free = letters.letter(AGENCY, person('no-mailbox'), 'ENKELTVEDTAK');
+    await send([blocked, free]);
+    await all('both: one certificate serves all', [blocked, free]);
+    expect((await held.list()).filter(({ sender }) => sender === AGENCY)).toEqual([]);
+  }, 40_000);
 });

@@ -101,6 +101,7 @@ export async function startRig(registerTimeoutMs = 20_000): Promise<void> {
     KRR_URL: registers,
     POPULATION_REGISTER_URL: registers,
     REGISTER_TIMEOUT_MS: String(registerTimeoutMs),
+    ACCESS_PROBE_MS: '1000',
   };
   running = await startService(service, environment);
   closing.push(() => running.stop());
@@ -126,7 +127,7 @@ export function resetRig(): void {
   setAside.length = 0;
 }
 
-async function admin(method: string, path: string, body: unknown): Promise<void> {
+export async function admin(method: string, path: string, body: unknown): Promise<void> {
   const answer = await fetch(sandbox.url + path, {
     method,
     headers: { 'content-type': 'application/json' },

@@ -23,8 +23,6 @@ import {
   stopRig,
 } from './rig.js';
 
-/** Never delegated anything to the operator. */
-const STRANGER = '310000302';
 const MOST_ANSWER_BYTES = 33 * 1024 * 1024;
 
 // a register that says nothing is waited for this long
@@ -125,26 +123,6 @@ describe('an answer that is none', () => {
     await routeOf(letter);
     expect(sandbox.counts.tokens.issued).toBe(before + 1);
     expect(setAside).toEqual([]);
-  });
-
-  it.each([401, 403])('%i for one agency: its letters are tried later, those of others go', async (status) => {
-    gate.instead = ({ sender }) => (sender === AGENCIES[1] ? { status, body: '{}' } : undefined);
-    const blocked = letters.letter(AGENCIES[1], person('digipost'), 'ENKELTVEDTAK');
-    const free = letters.letter(AGENCY, person('digipost'), 'ENKELTVEDTAK');
-    await send([blocked, free]);
-    await routeOf(free);
-    expect((await asideOf(blocked)).topic).toBe(`${prefix}register-lookup.retry.1m`);
-    expect(ended(blocked)).toBe(false);
-  });
-
-  it('an agency that never delegated: its letters are tried later, those of others go', async () => {
-    const blocked = letters.letter(STRANGER, person('digipost'), 'ENKELTVEDTAK');
-    const free = letters.letter(AGENCY, person('digipost'), 'ENKELTVEDTAK');
-    await send([blocked, free]);
-    await routeOf(free);
-    const aside = await asideOf(blocked);
-    expect(aside.topic).toBe(`${prefix}register-lookup.retry.1m`);
-    expect(ended(blocked)).toBe(false);
   });
 
   it('the population register away: nothing is refused for want of an address', async () => {

@@ -45,13 +45,13 @@ describe('postgang parked', () => {
     const client = new pg.Client({ connectionString: database.url, options: '-c search_path=register_lookup' });
     await client.connect();
     await client.query('INSERT INTO held_sender (sender) VALUES ($1)', [STOPPED]);
-    for (const why of ['too-many-refusals', 'too-many-refusals', 'not-authorised'])
+    for (const why of ['too-many-refusals', 'too-many-refusals', 'no-access-to-krr'])
       await client.query(
         "INSERT INTO parked_letter (letter_id, sender, why, event, event_id, attempt) VALUES ($1, $2, $3, '', $1, 0)",
         [randomUUID(), STOPPED, why],
       );
     expect(await postgang('list')).toMatch(
-      /^310000108 {2}not-authorised {2}1 letters since \S+Z\n310000108 {2}too-many-refusals {2}2 letters since \S+Z\n$/,
+      /^310000108 {2}no-access-to-krr {2}1 letters since \S+Z\n310000108 {2}too-many-refusals {2}2 letters since \S+Z\n$/,
     );
     expect(JSON.parse(await postgang('list', '--json'))).toHaveLength(2);
     await expect(postgang('release', NOT_STOPPED)).rejects.toThrow('is not stopped');

@@ -7,7 +7,7 @@ export class Parked1764000000000 implements MigrationInterface {
       CREATE TABLE parked_letter (
         letter_id uuid PRIMARY KEY,
         sender text NOT NULL,
-        why text NOT NULL CHECK (why IN ('too-many-refusals', 'not-authorised')),
+        why text NOT NULL CHECK (why IN ('too-many-refusals', 'no-access-to-krr', 'no-access-to-folkeregisteret')),
         event bytea NOT NULL,
         event_id uuid NOT NULL,
         attempt int NOT NULL,

@@ -1,6 +1,8 @@
+import type { RegisterName } from '@postgang/registers';
 import type { Manager } from '@postgang/runtime';
 
-export type ParkedBecause = 'too-many-refusals' | 'not-authorised';
+export type NoAccess = `no-access-to-${RegisterName}`;
+export type ParkedBecause = 'too-many-refusals' | NoAccess;
 
 /** A record of letter.accepted.v1 that waits here instead of in a retry tier: no attempt is burnt, and it lies as long as it must. */
 export interface ParkedLetter {
@@ -36,7 +38,7 @@ const parkedOf = (row: Row): ParkedLetter => ({
 });
 
 /**
- * A letter that lies here already is written over, not left: the row may be on its way out in a transaction of {@link takeReleasable}, and this
+ * A letter that lies here already is written over, not left: the row may be on its way out in a transaction of {@link takeParked}, and this
  * statement must wait for its end and then insert anew, or the letter would be nowhere. In id order, so that two batches do not lock each other.
  */
 export async function parkLetters(manager: Manager, letters: readonly ParkedLetter[]): Promise<void> {
@@ -56,25 +58,55 @@ export async function parkLetters(manager: Manager, letters: readonly ParkedLett
   );
 }
 
-/** Removes up to `most` letters that nothing holds any more, the oldest first. Whoever calls gives them back to the stage before it commits. */
-export async function takeReleasable(manager: Manager, most: number): Promise<ParkedLetter[]> {
+/** Removes up to `most` letters whose sender no operator needs to look at (any more), the oldest first. For what to do with them see {@link takeParked}. */
+export const takeReleased = (manager: Manager, most: number): Promise<ParkedLetter[]> =>
+  takeParked(
+    manager,
+    `why = 'too-many-refusals'
+       AND NOT EXISTS (SELECT FROM held_sender h WHERE h.sender = p.sender AND h.released_until IS NULL)`,
+    [most],
+  );
+
+/** The same of letters that waited for access, and lay here at `before`: what was parked since was refused since. */
+export const takeWithAccess = (
+  manager: Manager,
+  { sender, why }: Parked,
+  before: Date,
+  most: number,
+): Promise<ParkedLetter[]> =>
+  takeParked(manager, 'why = $2 AND sender = $3 AND parked_at <= $4', [most, why, sender, before]);
+
+/** Whoever takes letters gives them back to the stage before it commits. Those that another process is taking are left to it. */
+async function takeParked(manager: Manager, which: string, parameters: unknown[]): Promise<ParkedLetter[]> {
   const rows: Row[] = await manager.query(
     `WITH taken AS (
        DELETE FROM parked_letter WHERE letter_id IN (
-         SELECT letter_id FROM parked_letter p
-         WHERE why = 'too-many-refusals'
-           AND NOT EXISTS (SELECT FROM held_sender h WHERE h.sender = p.sender AND h.released_until IS NULL)
-         ORDER BY parked_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+         SELECT letter_id FROM parked_letter p WHERE ${which} ORDER BY parked_at LIMIT $1 FOR UPDATE SKIP LOCKED)
        RETURNING ${COLUMNS})
      SELECT * FROM taken`,
-    [most],
+    parameters,
   );
   return rows.map(parkedOf);
 }
 
-export interface ParkedCount {
+/** The letter that has waited longest, and the database's time. */
+export async function oldestParked(
+  manager: Manager,
+  { sender, why }: Parked,
+): Promise<{ letter: ParkedLetter; at: Date } | undefined> {
+  const [row]: (Row & { at: Date })[] = await manager.query(
+    `SELECT ${COLUMNS}, now() AS at FROM parked_letter WHERE why = $1 AND sender = $2 ORDER BY parked_at LIMIT 1`,
+    [why, sender],
+  );
+  return row === undefined ? undefined : { letter: parkedOf(row), at: row.at };
+}
+
+export interface Parked {
   readonly sender: string;
   readonly why: ParkedBecause;
+}
+
+export interface ParkedCount extends Parked {
   readonly letters: number;
   readonly since: Date;
 }
