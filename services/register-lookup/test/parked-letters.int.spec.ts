@@ -191,3 +191,27 @@ describe('an agency without access', () => {
     expect((await held.list()).filter(({ sender }) => sender === AGENCY)).toEqual([]);
   }, 40_000);
 });
+
+describe('refusals of many agencies at once', () => {
+  const MANY = ['310000418', '310000426', '310000434', '310000442', '310000450', '310000469'];
+
+  it('stop the consumer with nothing stored that was not published, and go on when the operator restarts it so', async () => {
+    await restart();
+    await admin('POST', '/admin/agencies', { agencies: [...AGENCIES, ...MANY] });
+    const list = Array.from({ length: 360 }, (_, index) =>
+      letters.letter(MANY[index % MANY.length] as string, person('unknown-address'), 'ENKELTVEDTAK'),
+    );
+    await send(list);
+    await eventually('the stop', () => (serviceIsReady() ? undefined : true));
+    const stored = async (): Promise<number> => {
+      const ids = list.map(({ letterId }) => letterId);
+      return (await database.query('SELECT FROM route WHERE letter_id = ANY($1)', [ids])).rowCount ?? 0;
+    };
+    expect(await stored()).toBeLessThan(200);
+    expect(await held.list()).toEqual([]);
+    await restart({ FLOOD_SHARE: '1' });
+    await eventually('every refusal', () => (list.every(ended) ? true : undefined));
+    expect(await stored()).toBe(list.length);
+    expect(serviceIsReady()).toBe(true);
+  }, 60_000);
+});

@@ -111,9 +111,9 @@ export async function startRig(registerTimeoutMs = 20_000): Promise<void> {
 }
 
 /** The service anew, on the same database and topics. */
-export async function restart(): Promise<void> {
+export async function restart(settings: Readonly<Record<string, string>> = {}): Promise<void> {
   await running.stop();
-  running = await startService(service, environment);
+  running = await startService(service, { ...environment, ...settings });
 }
 export const serviceIsReady = (): boolean => running.ready();
 
