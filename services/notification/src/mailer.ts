@@ -1,7 +1,7 @@
 import MailComposer from 'nodemailer/lib/mail-composer';
 import type { ServiceMessage } from '@postgang/rules';
 import type { NotificationConfig } from './config.js';
-import { MailServer, type MailEnd } from './mail-server.js';
+import { MAIL_LIMITS, MailServer, type MailEnd } from './mail-server.js';
 
 export interface Mail {
   readonly address: string;
@@ -11,24 +11,31 @@ export interface Mail {
 }
 
 const CONVERSATIONS = 4;
+const NO_TIME: MailEnd = { end: 'later', reason: 'no-time' };
 
 /** Several conversations with one mail server. Each mail is handed over at most once. */
 export class Mailer {
   private readonly servers: readonly MailServer[];
 
-  constructor(private readonly config: NotificationConfig) {
-    this.servers = Array.from({ length: CONVERSATIONS }, () => new MailServer(config));
+  constructor(
+    private readonly config: NotificationConfig,
+    limits = MAIL_LIMITS,
+  ) {
+    this.servers = Array.from({ length: CONVERSATIONS }, () => new MailServer(config, limits));
   }
 
-  /** One end per mail, in order. Once the server is found away the rest is not tried, and is `away` too. */
-  async send(mails: readonly Mail[]): Promise<readonly MailEnd[]> {
+  /**
+   * One end per mail, in order. Once the server is found away the rest is not tried, and is `away` too. No mail is given to the server after
+   * `until` (milliseconds of `performance.now`).
+   */
+  async send(mails: readonly Mail[], until: number): Promise<readonly MailEnd[]> {
     const ends = new Array<MailEnd>(mails.length);
     const waiting = mails.entries();
     let away: MailEnd | undefined;
     await Promise.all(
       this.servers.map(async (server) => {
         for (const [index, mail] of waiting) {
-          const end = away ?? (await server.send({ address: mail.address, message: await this.compose(mail) }));
+          const end = away ?? (await this.sendOne(server, mail, until));
           if (end.end === 'away') away = end;
           ends[index] = end;
         }
@@ -36,7 +43,12 @@ export class Mailer {
         server.close();
       }),
     );
-    return ends;
+    return aboutWhom(ends);
+  }
+
+  private async sendOne(server: MailServer, mail: Mail, until: number): Promise<MailEnd> {
+    const message = await this.compose(mail);
+    return performance.now() < until ? server.send({ address: mail.address, message }, until) : NO_TIME;
   }
 
   private compose({ address, message, id }: Mail): Promise<Buffer> {
@@ -53,4 +65,12 @@ export class Mailer {
       .compile()
       .build();
   }
+}
+
+/** Silence is about an address if others got an answer, or there are none to compare with; otherwise about the server. */
+function aboutWhom(ends: readonly MailEnd[]): readonly MailEnd[] {
+  const silent = ends.filter(({ end }) => end === 'silent').length;
+  const answered = ends.some((end) => end.end !== 'silent' && end.end !== 'away' && end !== NO_TIME);
+  if (silent > 1 && !answered) return ends.map((end) => (end.end === 'silent' ? { ...end, end: 'away' } : end));
+  return ends.map((end) => (end.end === 'silent' ? { end: 'later', reason: 'no-answer' } : end));
 }

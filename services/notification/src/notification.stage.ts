@@ -22,6 +22,8 @@ import type { MailEnd } from './mail-server.js';
 import { Mailer, type Mail } from './mailer.js';
 import { mailTo } from './mail-to.js';
 
+/** No mail is given to the server later than this after its intention: well before anybody else may take it for interrupted (IN_HAND_MS). */
+const SENDING_MS = 120_000;
 /** A delegation that lapsed is mended by a person at the agency. */
 const REGISTER_RETRY_MS = 60_000;
 
@@ -63,13 +65,15 @@ export class NotificationStage {
   async handle(batch: readonly Received<'letter.notify.v1'>[]): Promise<readonly Outcome[]> {
     const events = batch.map(({ event }) => event);
     const entries = await this.lookUp(events);
+    // before the intentions: they are in hand for no shorter time than counted here
+    const until = performance.now() + SENDING_MS;
     const answered = events.filter((_, index) => !(entries[index] instanceof Error));
     const intentions = await intend(this.runtime.database, answered, this.runtime.clock.now());
     const known = events.map((event, index) => {
       const entry = entries[index] as RegisterEntry | Error;
       return entry instanceof Error ? entry : this.plan(event, entry, intentions.get(event.letterId) as Intention);
     });
-    const results = await this.send(known);
+    const results = await this.send(known, until);
     const away = results.find((result) => result instanceof DependencyDown);
     const ends = events.flatMap(({ letterId, leg }, index) => {
       const result = results[index] as Ended | Error;
@@ -108,8 +112,8 @@ export class NotificationStage {
     return { ...mail, id: eventIdOf(event.letterId, 'notification', 'mail', event.leg) };
   }
 
-  private async send(known: readonly Known[]): Promise<readonly (Ended | Error)[]> {
-    const ends = (await this.mailer.send(known.filter(isMail))).values();
+  private async send(known: readonly Known[], until: number): Promise<readonly (Ended | Error)[]> {
+    const ends = (await this.mailer.send(known.filter(isMail), until)).values();
     return known.map((one) => (isMail(one) ? this.resultOf(ends.next().value as MailEnd) : one));
   }
 
@@ -124,6 +128,8 @@ export class NotificationStage {
         return { outcome: 'UNCERTAIN', reason: end.reason, at };
       case 'later':
         return new TransientError(end.reason);
+      // the mailer has told whom it was about
+      case 'silent':
       case 'away':
         return new DependencyDown('smtp', { cause: new Error('the mail server is away') });
     }

@@ -13,7 +13,7 @@ export interface Ended {
 /** `mine`: the intention was written now. `elsewhere`: somebody has it in hand, or had a moment ago. */
 export type Intention = 'mine' | 'elsewhere' | Ended;
 
-/** Longer than a whole batch may take. */
+/** More than twice as long as mails of a batch are sent (the stage sees to it), so that a late answer has been written down, too. */
 export const IN_HAND_MS = 300_000;
 
 interface Row {
