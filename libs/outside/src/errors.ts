@@ -1,6 +1,6 @@
 /**
  * The fates of an error (design: "How a stage runs"). Decided where the error is first understood, never guessed later:
- * transient → retried after a delay, then a dead letter; permanent → a dead letter at once; dependency down → nothing is committed,
+ * transient → retried after a delay, then a dead letter; barred → retried after a delay, for as long as it takes; permanent → a dead letter at once; dependency down → nothing is committed,
  * no attempt is burnt, the consumer pauses until a probe succeeds. Anything that is none of these is treated as transient.
  */
 export class TransientError extends Error {
@@ -11,6 +11,15 @@ export class TransientError extends Error {
   constructor(message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
     super(message, { cause: options.cause });
     this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** The way of one sender's letters is barred until a person mends it: a lapsed delegation, a topic that is gone. The record waits, and no attempt is burnt. */
+export class Barred extends Error {
+  override readonly name = 'Barred';
+
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
   }
 }
 

@@ -90,7 +90,7 @@ export function failedMessage(
   headers[ORIGIN_TOPIC] ??= record.topic;
   headers[ORIGIN_PARTITION] ??= String(record.partition);
   headers[ORIGIN_OFFSET] ??= record.offset;
-  headers['attempt'] = String(attemptOf(record.headers) + 1);
+  headers['attempt'] = String(fate.to === 'retry' ? fate.attempt : attemptOf(record.headers) + 1);
   headers[FAILURE] = describeError(error);
   delete headers[DUE_AT];
   if (fate.to === 'retry') {

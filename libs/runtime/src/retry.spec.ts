@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DependencyDown, PermanentError, TransientError } from '@postgang/outside';
+import { Barred, DependencyDown, PermanentError, TransientError } from '@postgang/outside';
 import { Undecodable, UnknownSchema } from '@postgang/pipeline';
 import { afterFailure } from './retry.js';
 
@@ -12,13 +12,23 @@ describe('the fate of a failed record', () => {
     ['a dependency that is down, if it ever comes so far', new DependencyDown('krr')],
   ])('of %s: four tiers, each longer, then a dead letter', (_what, error) => {
     expect([0, 1, 2, 3, 4, 5].map((attempt) => afterFailure(attempt, error))).toEqual([
-      { to: 'retry', tier: '10s', delayMs: 10_000 },
-      { to: 'retry', tier: '1m', delayMs: 60_000 },
-      { to: 'retry', tier: '10m', delayMs: 600_000 },
-      { to: 'retry', tier: '1h', delayMs: 3_600_000 },
+      { to: 'retry', tier: '10s', delayMs: 10_000, attempt: 1 },
+      { to: 'retry', tier: '1m', delayMs: 60_000, attempt: 2 },
+      { to: 'retry', tier: '10m', delayMs: 600_000, attempt: 3 },
+      { to: 'retry', tier: '1h', delayMs: 3_600_000, attempt: 4 },
       { to: 'dead-letter', why: 'exhausted' },
       { to: 'dead-letter', why: 'exhausted' },
     ]);
+  });
+
+  it('that is barred until a person mends it: the same tier again and again, and no attempt burnt', () => {
+    for (const attempt of [0, 3, 4, 900])
+      expect(afterFailure(attempt, new Barred('no delegation'))).toEqual({
+        to: 'retry',
+        tier: '10m',
+        delayMs: 600_000,
+        attempt,
+      });
   });
 
   it.each([

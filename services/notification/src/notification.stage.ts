@@ -1,9 +1,9 @@
 import { Controller, Inject } from '@nestjs/common';
 import { signingIdentityFromPem } from '@postgang/document-package';
 import { MaskinportenTokens } from '@postgang/maskinporten';
-import { DependencyDown, HttpClient, TransientError } from '@postgang/outside';
+import { Barred, DependencyDown, HttpClient, TransientError } from '@postgang/outside';
 import { eventIdOf, type LetterNotify } from '@postgang/pipeline';
-import { ContactRegister } from '@postgang/registers';
+import { ContactRegister, RegisterDenied } from '@postgang/registers';
 import type { RegisterEntry } from '@postgang/rules';
 import {
   CONFIG,
@@ -24,8 +24,6 @@ import { mailTo } from './mail-to.js';
 
 /** No mail is given to the server later than this after its intention: well before anybody else may take it for interrupted (IN_HAND_MS). */
 const SENDING_MS = 120_000;
-/** A delegation that lapsed is mended by a person at the agency. */
-const REGISTER_RETRY_MS = 60_000;
 
 type Known = Ended | Mail | Error;
 
@@ -98,8 +96,8 @@ export class NotificationStage {
       })),
     );
     return entries.map((entry) =>
-      entry instanceof Error
-        ? new TransientError(entry.message, { cause: entry, retryAfterMs: REGISTER_RETRY_MS })
+      entry instanceof RegisterDenied
+        ? new Barred('the agency may not ask the contact register', { cause: entry })
         : entry,
     );
   }

@@ -29,7 +29,7 @@ const prefix = uniquePrefix();
 const keyRing = JSON.stringify({ internal: { active: 'k', keys: { k: randomBytes(32).toString('base64') } } });
 const keys = KeyRing.parse(keyRing);
 const told: { id: string | undefined; value: Buffer; event: RecipientNotified }[] = [];
-const setAside: { topic: string; letterId: string }[] = [];
+const setAside: { topic: string; letterId: string; attempt: string | undefined }[] = [];
 let closing: (() => Promise<unknown>)[] = [];
 let sandbox: Sandbox;
 let publisher: Publisher;
@@ -67,7 +67,7 @@ beforeAll(async () => {
           value: value as Buffer,
           event: decode('recipient.notified.v1', value),
         });
-      else setAside.push({ topic, letterId: String(key) });
+      else setAside.push({ topic, letterId: String(key), attempt: header(headers, 'attempt') });
       return Promise.resolve();
     },
   });
@@ -290,6 +290,14 @@ describe('a process that died', () => {
     const aside = await eventually('the retry', () => setAside.find(({ letterId }) => letterId === event.letterId));
     expect(aside.topic).toBe(`${prefix}notification.retry.10m`);
     expect(sandbox.counts.mail.accepted).toBe(0);
+  });
+
+  it('is not the only one that waits: an agency without access to the register does, and burns no attempt', async () => {
+    const event = due('digipost', { sender: '310000035' });
+    await send(event);
+    const aside = await eventually('the wait', () => setAside.find(({ letterId }) => letterId === event.letterId));
+    expect(aside).toMatchObject({ topic: `${prefix}notification.retry.10m`, attempt: '0' });
+    expect(await state(event)).toBeUndefined();
   });
 
   it('is not the only one that waits: with the register away nothing is intended and nothing sent', async () => {
