@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type { Service } from '@postgang/runtime';
-import { subscribableAgencies } from './agencies/ingress-topics.js';
+import { subscribableAgencies } from './agencies/agency-topics.js';
 import { ENTITIES } from './agencies/entities.js';
 import { integrationPointConfig, type IntegrationPointConfig } from './config.js';
 import { Initial1763900000000 } from './db/1-initial.migration.js';

@@ -11,7 +11,7 @@ const LATE = '996460320';
 
 const SEALED_WITH_UNKNOWN_KEY = randomUUID();
 
-interface DeadLetter {
+interface SetAside {
   readonly key: string;
   readonly value: Buffer;
   readonly headers: Readonly<Record<string, string>>;
@@ -20,7 +20,8 @@ interface DeadLetter {
 let rig: Rig;
 let producer: Producer;
 let publisher: Publisher;
-const dead: DeadLetter[] = [];
+const dead: SetAside[] = [];
+const waiting: SetAside[] = [];
 
 beforeAll(async () => {
   rig = await Rig.start();
@@ -32,13 +33,18 @@ beforeAll(async () => {
   const consumer = rig.kafka.consumer({ groupId: `${rig.prefix}dead` });
   await consumer.connect();
   rig.alsoStop(() => Promise.all([consumer.disconnect(), producer.disconnect()]));
-  await consumer.subscribe({ topic: `${rig.prefix}integration-point.dlq`, fromBeginning: true });
+  const aside = { 'integration-point.dlq': dead, 'integration-point.retry.10m': waiting };
+  await consumer.subscribe({ topics: Object.keys(aside).map((topic) => rig.prefix + topic), fromBeginning: true });
   // refused after a retry, ten seconds from now
   await submit(submitted(SEALED_WITH_UNKNOWN_KEY, randomUUID(), { title: sealedWithUnknownKey() }));
   await consumer.run({
-    eachMessage: ({ message: { key, value, headers } }) => {
+    eachMessage: ({ topic, message: { key, value, headers } }) => {
       const texts = Object.entries(headers ?? {}).map(([name, text]) => [name, String(text)] as const);
-      dead.push({ key: String(key), value: value as Buffer, headers: Object.fromEntries(texts) });
+      aside[topic.slice(rig.prefix.length) as keyof typeof aside].push({
+        key: String(key),
+        value: value as Buffer,
+        headers: Object.fromEntries(texts),
+      });
       return Promise.resolve();
     },
   });
@@ -133,6 +139,34 @@ describe('the Kafka door', () => {
     const { reference } = (await rig.published(existing.body['letterId'])).letter;
     await refused(submitted(reference, documentId), 'reference-reused');
     expect(rig.accepted.filter(({ letter }) => letter.reference === reference)).toHaveLength(1);
+  });
+
+  it('keeps the statuses of an agency whose topic is gone, and tells everybody else theirs', async () => {
+    const statusOf = (sender: string): LetterStatusChanged => {
+      const reference = randomUUID();
+      return {
+        about: 'LETTER',
+        letterId: letterIdOf(sender, reference),
+        sender,
+        reference,
+        seq: 1,
+        status: 'ACCEPTED',
+        leg: null,
+        channel: null,
+        provider: null,
+        reason: null,
+        detail: null,
+        pointer: null,
+        at: Date.now(),
+      };
+    };
+    const [gone, mine] = [statusOf(LATE), statusOf(AGENCY)];
+    await publisher.publish(
+      [gone, mine].map((event) => draft('letter.status.v1', event.letterId, event, { id: randomUUID() })),
+    );
+    expect(await told(mine.reference)).toEqual(mine);
+    const kept = await eventually('the kept status', () => waiting.find(({ key }) => key === gone.letterId));
+    expect(kept.headers).toMatchObject({ attempt: '0', 'origin-topic': 'letter.status.v1' });
   });
 
   it('sets aside as a dead letter what cannot be decoded, sealed, and goes on', async () => {

@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { topicName } from '@postgang/pipeline';
 import { RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
 import { INGRESS_KEY_ID } from './agency-register.js';
-import { followAgencies } from './ingress-topics.js';
+import { existingTopics, followAgencies } from './agency-topics.js';
 
 interface AgencyRow {
   readonly orgnr: string;
@@ -12,6 +13,7 @@ interface AgencyRow {
 }
 
 const EVERY_MS = 2_000;
+const TOPICS_EVERY_MS = 30_000;
 
 /** Who may hand in letters, held in memory and read anew every two seconds: a withdrawn agency or delegation ends that soon. */
 @Injectable()
@@ -19,6 +21,10 @@ export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy 
   private agencies: ReadonlyMap<string, AgencyRow> = new Map();
   /** The sealed key of each agency that was last tried. */
   private readonly tried = new Map<string, string>();
+  private topics: { readonly names: ReadonlySet<string>; readonly readAt: number } = {
+    names: new Set(),
+    readAt: -Infinity,
+  };
   private worker: Worker | undefined;
 
   constructor(@Inject(RUNTIME) private readonly runtime: Runtime) {}
@@ -40,6 +46,18 @@ export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy 
   /** The agency has its own topics. */
   async usesKafka(orgnr: string): Promise<boolean> {
     return (await this.find(orgnr))?.kafka ?? false;
+  }
+
+  /**
+   * The agency's status topic is there. Writing to one that is gone would fail the whole request, again and again, and everybody's records in it.
+   * One that was made a moment ago is found at once; that one is gone is known within half a minute, which the request waits out.
+   */
+  async hasStatusTopic(orgnr: string): Promise<boolean> {
+    const topic = topicName('letter.status.v1.<orgnr>', orgnr);
+    const age = performance.now() - this.topics.readAt;
+    if (age > TOPICS_EVERY_MS || (age > EVERY_MS && !this.topics.names.has(topic)))
+      this.topics = { names: await existingTopics(this.runtime), readAt: performance.now() };
+    return this.topics.names.has(topic);
   }
 
   /** Of an agency that {@link find} has found. */

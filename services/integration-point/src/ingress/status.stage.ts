@@ -1,6 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
+import { Barred } from '@postgang/outside';
 import type { LetterStatusChanged } from '@postgang/pipeline';
-import { draft, publish, skip, Stage, type Outcome, type Received } from '@postgang/runtime';
+import { draft, failed, publish, skip, Stage, type Outcome, type Received } from '@postgang/runtime';
 import { AgencyDirectory } from '../agencies/agency-directory.js';
 
 /** Tells an agency on its own topic what became of its letters, and which hand-ins were refused. */
@@ -40,6 +41,8 @@ export class StatusStage {
 
   private async tell(event: LetterStatusChanged): Promise<Outcome> {
     if (!(await this.agencies.usesKafka(event.sender))) return skip();
+    if (!(await this.agencies.hasStatusTopic(event.sender)))
+      return failed(new Barred('the agency has no status topic'));
     return publish(draft('letter.status.v1.<orgnr>', event.letterId, event, { parameter: event.sender }));
   }
 }

@@ -11,12 +11,10 @@ const asKey = (agencies: readonly string[]): string => agencies.join(',');
  */
 export async function subscribableAgencies(runtime: Runtime): Promise<string[]> {
   const rows: { orgnr: string }[] = await runtime.database.query('SELECT orgnr FROM agency WHERE kafka ORDER BY orgnr');
-  const existing = rows.length === 0 ? new Set<string>() : await topics(runtime);
+  const existing = rows.length === 0 ? new Set<string>() : await existingTopics(runtime);
   const agencies = rows
     .map(({ orgnr }) => orgnr)
-    .filter((orgnr) =>
-      existing.has(runtime.kafkaSettings.topicPrefix + topicName('letter.submitted.v1.<orgnr>', orgnr)),
-    );
+    .filter((orgnr) => existing.has(topicName('letter.submitted.v1.<orgnr>', orgnr)));
   // others ask too, to measure the lag: only the first asks in order to subscribe
   if (!subscribed.has(runtime)) subscribed.set(runtime, asKey(agencies));
   return agencies;
@@ -33,11 +31,14 @@ export async function followAgencies(runtime: Runtime, wanted: readonly string[]
   subscribed.set(runtime, now);
 }
 
-async function topics(runtime: Runtime): Promise<Set<string>> {
-  const admin = runtime.kafka.admin();
+/** Without the prefix. */
+export async function existingTopics({ kafka, kafkaSettings }: Runtime): Promise<ReadonlySet<string>> {
+  const { topicPrefix } = kafkaSettings;
+  const admin = kafka.admin();
   await admin.connect();
   try {
-    return new Set(await admin.listTopics());
+    const names = await admin.listTopics();
+    return new Set(names.filter((name) => name.startsWith(topicPrefix)).map((name) => name.slice(topicPrefix.length)));
   } finally {
     await admin.disconnect();
   }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Runtime } from '@postgang/runtime';
-import { followAgencies, subscribableAgencies } from './ingress-topics.js';
+import { followAgencies, subscribableAgencies } from './agency-topics.js';
 
 describe('the agencies whose topics are read', () => {
   let agencies: string[];
