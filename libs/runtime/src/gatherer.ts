@@ -20,7 +20,7 @@ import {
  *
  *   submitted → handled → published (events, refusal, retry or dead letter) → committed by who submitted it
  *
- * `submit` resolves only when everything that came of the records is acknowledged by Kafka. It rejects with DependencyDown when nothing may
+ * `submit` resolves only when everything that came of the records is acknowledged by Kafka, with how many of them failed. It rejects with DependencyDown when nothing may
  * be committed; the records are then delivered again.
  */
 export interface Arrived {
@@ -49,7 +49,7 @@ export interface GathererOptions {
 
 interface Submission {
   readonly arrived: readonly Arrived[];
-  readonly resolve: () => void;
+  readonly resolve: (failed: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -68,8 +68,8 @@ export class Gatherer {
     this.stateless = stage.options.stateless ?? false;
   }
 
-  submit(arrived: readonly Arrived[]): Promise<void> {
-    if (arrived.length === 0) return Promise.resolve();
+  submit(arrived: readonly Arrived[]): Promise<number> {
+    if (arrived.length === 0) return Promise.resolve(0);
     return new Promise((resolve, reject) => {
       this.waiting.push({ arrived, resolve, reject });
       this.running ??= this.run();
@@ -87,8 +87,8 @@ export class Gatherer {
       await new Promise((resolve) => setImmediate(resolve));
       const taken = this.take();
       try {
-        await this.process(taken.flatMap((submission) => submission.arrived));
-        for (const submission of taken) submission.resolve();
+        const failures = await this.process(taken.flatMap((submission) => submission.arrived));
+        for (const { arrived, resolve } of taken) resolve(arrived.filter((one) => failures.has(one)).length);
       } catch (error) {
         for (const submission of taken) submission.reject(error);
       }
@@ -114,7 +114,8 @@ export class Gatherer {
     return this.waiting.splice(0, count);
   }
 
-  private async process(arrived: readonly Arrived[]): Promise<void> {
+  private async process(arrived: readonly Arrived[]): Promise<ReadonlySet<Arrived>> {
+    const failures = new Set<Arrived>();
     for (const wave of this.stage.options.severalPerLetter === true ? [arrived] : oncePerLetter(arrived)) {
       const started = performance.now();
       const outcomes = await this.outcomes(wave);
@@ -125,7 +126,9 @@ export class Gatherer {
       await this.stage.sender.send(messages);
       this.guard.count(tally, performance.now());
       this.tell(wave, outcomes, performance.now() - started);
+      wave.forEach((one, index) => outcomes[index]?.kind === 'failed' && failures.add(one));
     }
+    return failures;
   }
 
   private async outcomes(wave: readonly Arrived[]): Promise<readonly Outcome[]> {

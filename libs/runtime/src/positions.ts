@@ -24,6 +24,10 @@ export class ConsumedOffsets implements Positions {
     return new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]));
   }
 
+  async pass(topic: string, partition: number, next: bigint): Promise<void> {
+    await this.source.query(ConsumedOffsets.clause(1), [[topic], [partition], [next.toString()]]);
+  }
+
   /**
    * The same as a part of the stage's own statement, `WITH offsets AS (…)`, which then needs no transaction around it. The three parameters
    * are numbered from `first`.

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { header } from '@postgang/pipeline';
+import { deadLetterTopic, header, retryTopic } from '@postgang/pipeline';
 import { eventually, freshDatabase, testServers } from '@postgang/testing';
 import pg from 'pg';
 import type { KafkaMessage } from 'kafkajs';
@@ -16,6 +16,8 @@ class Tables1700000000000 implements MigrationInterface {
   async down(): Promise<void> {}
 }
 
+const [POISON = ''] = letterIds(61).slice(60);
+
 /** Writes a row for each letter with the batch's offsets, and publishes what the rows say: also of those that were there already. */
 function statefulService(): Service {
   let database: DataSource;
@@ -23,6 +25,7 @@ function statefulService(): Service {
     'receipts',
     'letter.dispatched.v1',
     async (batch) => {
+      if (batch.some(({ key }) => key === POISON)) throw new Error('a bug');
       await database.transaction(async (manager) => {
         await manager.query('INSERT INTO seen SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING', [
           batch.map(({ key }) => key),
@@ -103,6 +106,28 @@ describe('a service with state', () => {
     } finally {
       await sql(testServers().postgres, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     }
+  }, 60_000);
+
+  it('need not read again what was set aside, though its stage has stored nothing of it', async () => {
+    const [dead, retried] = await Promise.all([
+      rig.collect(deadLetterTopic('receipts')),
+      rig.collect(retryTopic('receipts', '10s')),
+    ]);
+    const [first = '', second = ''] = before;
+    // each at the end of a partition
+    await rig.produce('letter.dispatched.v1', [
+      { ...dispatchedRecord(first), partition: 0 },
+      { ...dispatchedRecord(first), value: Buffer.from('no event'), partition: 0 },
+      { ...dispatchedRecord(second), partition: 1 },
+      { ...dispatchedRecord(POISON), partition: 1 },
+    ]);
+    const running = await start(database.url);
+    await eventually('both', () => (dead.length > 0 && retried.length > 0) || undefined);
+    await running.stop();
+    const ends = await rig.ends('letter.dispatched.v1');
+    expect(await sql(database.url, 'SELECT partition, next_offset FROM receipts.consumed_offset ORDER BY 1')).toEqual(
+      ends.map((end, partition) => ({ partition, next_offset: end })),
+    );
   }, 60_000);
 
   it('whose offsets the broker has lost reads everything again, and its rows stay as they are', async () => {

@@ -19,6 +19,8 @@ export interface Rig {
   produce(topic: string, messages: readonly Message[], compression?: CompressionTypes): Promise<void>;
   /** Fills as records arrive, from the topic's beginning. */
   collect(topic: string): Promise<KafkaMessage[]>;
+  /** Where each partition ends. */
+  ends(topic: string): Promise<string[]>;
   start(service: Service, settings?: Readonly<Record<string, string>>): Promise<RunningService>;
   close(): Promise<void>;
 }
@@ -50,6 +52,16 @@ export async function startRig(agencies: readonly string[] = []): Promise<Rig> {
       await consumer.run({ eachMessage: async ({ message }) => void found.push(message) });
       closing.push(() => consumer.disconnect());
       return found;
+    },
+    ends: async (topic) => {
+      const admin = kafka.admin();
+      await admin.connect();
+      try {
+        const partitions = await admin.fetchTopicOffsets(prefix + topic);
+        return partitions.sort((a, b) => a.partition - b.partition).map(({ high }) => high);
+      } finally {
+        await admin.disconnect();
+      }
     },
     start: async (service, settings = {}) => {
       const running = await startService(service, {

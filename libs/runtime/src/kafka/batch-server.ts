@@ -248,10 +248,13 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       const messages = batch.messages.slice(from, from + chunk);
       const { ready, dueIn } = retried ? dueNow(messages, Date.now()) : { ready: messages, dueIn: undefined };
       if (ready.length > 0) {
-        await this.handle(ready.map((message) => rawRecord(message, topic, batch.partition, retried)));
+        const setAside = await this.handle(ready.map((message) => rawRecord(message, topic, batch.partition, retried)));
         const last = (ready.at(-1) as KafkaMessage).offset;
+        const next = BigInt(last) + 1n;
         if (payload.isStale()) return;
-        await committer.commit(payload, (BigInt(last) + 1n).toString());
+        if (setAside > 0 && !retried && this.statelessTopics([batch.topic]).size === 0)
+          await this.positions?.pass(topic, batch.partition, next);
+        await committer.commit(payload, next.toString());
         payload.resolveOffset(last);
       }
       if (dueIn !== undefined) return this.resumeIn(payload.pause(), dueIn);
@@ -259,7 +262,8 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     }
   }
 
-  private async handle(records: readonly RawRecord[]): Promise<void> {
+  /** How many went to a retry tier or the dead letters. */
+  private async handle(records: readonly RawRecord[]): Promise<number> {
     const byGatherer = new Map<Gatherer, Arrived[]>();
     const undecodable: Promise<void>[] = [];
     for (const raw of records) {
@@ -272,7 +276,9 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         undecodable.push(this.setAside(raw, error));
       }
     }
-    await Promise.all([...undecodable, ...[...byGatherer].map(([gatherer, arrived]) => gatherer.submit(arrived))]);
+    const submitted = [...byGatherer].map(([gatherer, arrived]) => gatherer.submit(arrived));
+    const [failures] = await Promise.all([Promise.all(submitted), ...undecodable]);
+    return failures.reduce((sum, count) => sum + count, undecodable.length);
   }
 
   private arrive(raw: RawRecord): { gatherer: Gatherer; arrived: Arrived } {

@@ -20,7 +20,7 @@ async function seeks(own: ReadonlyMap<number, bigint>, without: readonly string[
       kafka: { admin: () => admin } as unknown as OwnPositionsOptions['kafka'],
       topicPrefix: 'p.',
       groupId: 'p.receipts',
-      positions: { load: () => Promise.resolve(own) },
+      positions: { load: () => Promise.resolve(own), pass: () => Promise.resolve() },
       without: new Set(without),
       log: pino({ level: 'silent' }),
     },

@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 export interface Positions {
   /** Next offsets that the service's own database holds for the topic, by partition. A restored database is behind Kafka and is replayed. */
   load(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, bigint>>;
+  /** Of records that no stage has stored anything about: they are set aside, and need not be read again. */
+  pass(topic: string, partition: number, next: bigint): Promise<void>;
 }
 
 export interface OwnPositionsOptions {
