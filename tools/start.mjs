@@ -11,12 +11,8 @@ import { nx, run } from './start/run.mjs';
 import { endWithParent } from './start/end-with-parent.mjs';
 
 const TSC = 'node_modules/typescript/bin/tsc';
-// Node's warnings about its own module loader, and about a timer that Kafka's client sets in the past
-const JEST_FLAGS = [
-  '--experimental-vm-modules',
-  '--disable-warning=ExperimentalWarning',
-  '--disable-warning=TimeoutNegativeWarning',
-];
+// Node's warning about its own module loader
+const JEST_FLAGS = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
 const PRETTIER = 'node_modules/prettier/bin/prettier.cjs';
 
 /** Each answers with its exit code. @type {Record<string, (args: string[]) => Promise<number>>} */

@@ -6,8 +6,7 @@ import type { Settings } from './settings.js';
 
 /** Built, also when this module runs from its source: Node itself cannot run decorated classes. */
 const HOST = fileURLToPath(new URL('../dist/host.js', import.meta.url));
-// Kafka's client sets a timer in the past
-const NODE_FLAGS = ['--disable-warning=TimeoutNegativeWarning', '--max-semi-space-size=8'];
+const NODE_FLAGS = ['--max-semi-space-size=8'];
 /** glibc keeps what each thread of the crypto pool once needed; two arenas make that a fifth of the process less, at no cost seen. */
 const MEMORY = { MALLOC_ARENA_MAX: '2' };
 const READY_MS = 60_000;

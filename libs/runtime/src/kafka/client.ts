@@ -1,5 +1,7 @@
-// first: what it puts in kafkajs' place must be there before kafkajs is loaded
+// first: what they put in kafkajs' place must be there before kafkajs is loaded
+import './partitioning.js';
 import './record-format.js';
+import './request-queue.js';
 import {
   CompressionTypes,
   Kafka,

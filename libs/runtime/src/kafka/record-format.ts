@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { substitute } from './substitute.js';
 
 /**
  * How a record lies in a batch (Kafka protocol, "Record", magic 2), put in the place of what kafkajs 2.2.4 has for it, before kafkajs is loaded.
@@ -22,12 +22,10 @@ interface Encoded {
   readonly buffer: Buffer;
 }
 
+/** The part of kafkajs' decoder that is left in the hands of ours. */
 interface Decoder {
-  readInt8(): number;
-  readVarInt(): number;
-  readVarLong(): { toString(): string };
-  readVarIntBytes(): Buffer | null;
-  readVarIntString(): string | null;
+  readonly buffer: Buffer;
+  offset: number;
 }
 
 interface BatchContext {
@@ -40,6 +38,8 @@ interface BatchContext {
 }
 
 const LOG_APPEND_TIME = 1;
+/** Bytes of 64 bits. */
+const LONGEST_NUMBER = 10;
 
 /** One buffer, of exactly the record's size. */
 export function encodeRecord({ offsetDelta = 0, timestampDelta = 0, key, value, headers = {} }: RecordFields): Encoded {
@@ -65,15 +65,18 @@ export function encodeRecord({ offsetDelta = 0, timestampDelta = 0, key, value, 
 
 /** As kafkajs gives it to its callers; a header that comes more than once is a list of values. */
 export function decodeRecord(decoder: Decoder, context: BatchContext = {}): object {
-  const attributes = decoder.readInt8();
-  const timestampDelta = Number(decoder.readVarLong().toString());
+  const from = { bytes: decoder.buffer, at: decoder.offset };
+  const attributes = from.bytes.readInt8(from.at++);
+  const timestampDelta = readNumber(from);
   const timestamp =
     context.timestampType === LOG_APPEND_TIME && context.maxTimestamp
       ? context.maxTimestamp
       : String(Number(context.firstTimestamp?.toString() ?? 0) + timestampDelta);
-  const offset = String(Number(context.firstOffset?.toString() ?? 0) + decoder.readVarInt());
-  const key = decoder.readVarIntBytes();
-  const value = decoder.readVarIntBytes();
+  const offset = String(Number(context.firstOffset?.toString() ?? 0) + readNumber(from));
+  const key = readBytes(from);
+  const value = readBytes(from);
+  const headers = readHeaders(from);
+  decoder.offset = from.at;
   return {
     magicByte: context.magicByte,
     attributes,
@@ -81,25 +84,74 @@ export function decodeRecord(decoder: Decoder, context: BatchContext = {}): obje
     offset,
     key,
     value,
-    headers: decodeHeaders(decoder),
+    headers,
     isControlRecord: context.isControlBatch ?? false,
     batchContext: context,
   };
 }
 
-function decodeHeaders(decoder: Decoder): Record<string, Buffer | null | (Buffer | null)[]> {
+interface Reading {
+  readonly bytes: Buffer;
+  at: number;
+}
+
+function readHeaders(from: Reading): Record<string, Buffer | null | (Buffer | null)[]> {
   // without a prototype: a header may be called __proto__
   const headers = Object.create(null) as Record<string, Buffer | null | (Buffer | null)[]>;
-  const count = decoder.readVarInt();
+  const count = readNumber(from);
   for (let index = 0; index < count; index++) {
-    const name = String(decoder.readVarIntString());
-    const value = decoder.readVarIntBytes();
+    const name = readName(from);
+    const value = readBytes(from);
     const earlier = headers[name];
     if (earlier === undefined) headers[name] = value;
     else if (Array.isArray(earlier)) earlier.push(value);
     else headers[name] = [earlier, value];
   }
   return headers;
+}
+
+function readBytes(from: Reading): Buffer | null {
+  const size = readNumber(from);
+  if (size < 0) return null;
+  const start = from.at;
+  from.at = start + size;
+  return from.bytes.subarray(start, from.at);
+}
+
+/** Nearly all headers are of a few names: those are not made anew for every record. */
+const names = new Map<number, { readonly name: string; readonly bytes: Buffer }[]>();
+const MOST_NAMES = 64;
+let namesKnown = 0;
+
+function readName(from: Reading): string {
+  const size = readNumber(from);
+  if (size < 0) return 'null';
+  const start = from.at;
+  const end = (from.at = start + size);
+  const alike = names.get(size);
+  for (const { name, bytes } of alike ?? []) if (from.bytes.compare(bytes, 0, size, start, end) === 0) return name;
+  const name = from.bytes.toString('utf8', start, end);
+  if (namesKnown < MOST_NAMES && size <= 32) {
+    namesKnown += 1;
+    const known = { name, bytes: Buffer.from(from.bytes.subarray(start, end)) };
+    if (alike === undefined) names.set(size, [known]);
+    else alike.push(known);
+  }
+  return name;
+}
+
+/** Zigzag and base 128 (Kafka protocol, "varint", "varlong"), without the two integers of arbitrary size that kafkajs makes for each byte. */
+function readNumber(from: Reading): number {
+  let value = 0;
+  let scale = 1;
+  for (let length = 1; ; length++) {
+    if (length > LONGEST_NUMBER) throw new RangeError('a number in a Kafka record is too long');
+    const byte = from.bytes[from.at++] ?? 0;
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) break;
+    scale *= 0x80;
+  }
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }
 
 const sizeOfBytes = (bytes: Bytes): number => {
@@ -135,14 +187,5 @@ function writeNumber(buffer: Buffer, at: number, value: number): number {
   return at;
 }
 
-const require = createRequire(import.meta.url);
 substitute('kafkajs/src/protocol/recordBatch/record/v0/index.js', encodeRecord);
 substitute('kafkajs/src/protocol/recordBatch/record/v0/decoder.js', decodeRecord);
-
-/** Whoever requires the module from now on gets ours. kafkajs is pinned; another version without the module fails here, at the start. */
-function substitute(module: string, ours: unknown): void {
-  require(module);
-  const loaded = require.cache[require.resolve(module)];
-  if (loaded === undefined) throw new Error(`${module} is not kept by the module loader`);
-  loaded.exports = ours;
-}
