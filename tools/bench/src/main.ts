@@ -43,7 +43,7 @@ async function bench(options: BenchOptions): Promise<number> {
   mkdirSync(DIR, { recursive: true });
   closing.push(() => Promise.resolve(rmSync(DIR, { recursive: true, force: true })));
   const senders = senderNumbers(options.senders);
-  const world = await startWorld(DIR, { verify: options.verify, senders }, closing, say);
+  const world = await startWorld(DIR, { ...options, senders }, closing, say);
   const observer = new Observer(world.brokers);
   await observer.start();
   closing.push(() => observer.stop());

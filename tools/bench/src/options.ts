@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly senders: number;
   readonly documentBytes: number;
   readonly requestsAtOnce: number;
+  /** Most partitions of a topic: each one more makes batches smaller, and on one small broker nothing else. */
+  readonly partitions: number;
   /** How many packages the simulated providers open (services/sandbox, --verify). */
   readonly verify: string;
   readonly out: string;
@@ -30,6 +32,7 @@ export const USAGE = `npm run bench [-- options]
   --senders N           agencies; a fiftieth of them send four fifths (500)
   --document-bytes B    size of a letter's document (10000)
   --requests-at-once N  open requests of the load generator (64)
+  --partitions N        most partitions of a topic (3)
   --verify MODE         packages the simulated providers open: full, sample:N, cms-digest-only (sample:100)
   --out FILE            where the JSON report goes (.postgang/bench/report.json)
 `;
@@ -63,6 +66,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     senders: whole('senders', 500, 1, 10_000),
     documentBytes: whole('document-bytes', 10_000, 200, 5_000_000),
     requestsAtOnce: whole('requests-at-once', 64, 1, 1_000),
+    partitions: whole('partitions', 3, 1, 6),
     verify,
     out: values['out'] ?? '.postgang/bench/report.json',
   };

@@ -28,7 +28,7 @@ const READY_MS = 30_000;
 
 export async function startWorld(
   dir: string,
-  options: { readonly verify: string; readonly senders: readonly string[] },
+  options: { readonly verify: string; readonly senders: readonly string[]; readonly partitions: number },
   closing: (() => Promise<unknown>)[],
   say: (line: string) => void,
 ): Promise<World> {
@@ -39,7 +39,7 @@ export async function startWorld(
   closing.push(sandbox.stop);
   say('Starting the six services …');
   const settings = settingsFor(dir, servers, sandbox);
-  const launched = await launch(dir, settings, GROUPS);
+  const launched = await launch(dir, settings, GROUPS, { partitions: options.partitions });
   closing.push(() => launched.stop());
   await addAgencies(settings, sandbox.url, options.senders);
   return { launched, settings, brokers: servers.kafka.brokers, sandboxUrl: sandbox.url, sandboxDir: sandbox.dir };

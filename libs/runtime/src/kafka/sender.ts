@@ -20,8 +20,14 @@ const MAX_RECORD_BYTES = 2_000_000;
 /** What a record costs beside key, value and headers, generously. */
 const RECORD_OVERHEAD = 100;
 
+interface Sized {
+  readonly message: OutgoingMessage;
+  /** Bytes on the wire, at most. */
+  readonly size: number;
+}
+
 interface Waiting {
-  readonly messages: readonly OutgoingMessage[];
+  readonly messages: readonly Sized[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -44,13 +50,13 @@ export class BatchingSender {
    */
   send(messages: readonly OutgoingMessage[]): Promise<void> {
     if (messages.length === 0) return Promise.resolve();
-    for (const message of messages) {
-      const size = sizeOf(message);
+    const sized = messages.map((message) => ({ message, size: sizeOf(message) }));
+    for (const { message, size } of sized) {
       if (size > MAX_RECORD_BYTES)
         return Promise.reject(new RangeError(`${message.topic}: a record of ${size} bytes is more than a topic takes`));
     }
     return new Promise((resolve, reject) => {
-      this.waiting.push({ messages, resolve, reject });
+      this.waiting.push({ messages: sized, resolve, reject });
       this.running ??= this.run();
     });
   }
@@ -97,11 +103,10 @@ export class BatchingSender {
 }
 
 /** The broker's limit of 1 MB holds per partition batch; a topic's share of a request stays below it whatever the partitioner does. */
-function* chunks(messages: readonly OutgoingMessage[]): Generator<OutgoingMessage[]> {
+function* chunks(messages: readonly Sized[]): Generator<OutgoingMessage[]> {
   let chunk: OutgoingMessage[] = [];
   let bytes = new Map<string, number>();
-  for (const message of messages) {
-    const size = sizeOf(message);
+  for (const { message, size } of messages) {
     const total = (bytes.get(message.topic) ?? 0) + size;
     if (chunk.length > 0 && (total > MAX_TOPIC_BYTES || chunk.length >= MAX_REQUEST_MESSAGES)) {
       yield chunk;
@@ -116,6 +121,6 @@ function* chunks(messages: readonly OutgoingMessage[]): Generator<OutgoingMessag
 
 function sizeOf(message: OutgoingMessage): number {
   let size = RECORD_OVERHEAD + Buffer.byteLength(message.key) + (message.value?.length ?? 0);
-  for (const [name, value] of Object.entries(message.headers)) size += name.length + Buffer.byteLength(value) + 4;
+  for (const name in message.headers) size += name.length + Buffer.byteLength(message.headers[name] ?? '') + 4;
   return size;
 }
