@@ -30,8 +30,9 @@ export function der(tag: number, ...content: Buffer[]): Buffer {
 
 /** The same not yet joined: what holds a whole package is copied once, not once for every level around it. */
 export function derParts(tag: number, content: readonly Buffer[]): Buffer[] {
-  const length = content.reduce((sum, part) => sum + part.length, 0);
-  return [Buffer.from([tag, ...encodeLength(length)]), ...content];
+  let length = 0;
+  for (const part of content) length += part.length;
+  return [head(tag, length), ...content];
 }
 
 export function derOid(dotted: string): Buffer {
@@ -49,11 +50,16 @@ function base128(value: number): number[] {
   return bytes;
 }
 
-function encodeLength(length: number): number[] {
-  if (length < 0x80) return [length];
-  const bytes: number[] = [];
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest & 0xff);
-  return [0x80 | bytes.length, ...bytes];
+/** Identifier and length octets (X.690 §8.1.2–8.1.3, definite form). */
+function head(tag: number, length: number): Buffer {
+  if (length < 0x80) return Buffer.from([tag, length]);
+  let octetsOfLength = 1;
+  while (length >= 2 ** (8 * octetsOfLength)) octetsOfLength += 1;
+  const bytes = Buffer.allocUnsafe(2 + octetsOfLength);
+  bytes[0] = tag;
+  bytes[1] = 0x80 | octetsOfLength;
+  bytes.writeUIntBE(length, 2, octetsOfLength);
+  return bytes;
 }
 
 /** Reads one value that fills the whole buffer. Throws PackageError('not-a-package'). */

@@ -50,7 +50,8 @@ function signAsync(data: string, signer: SigningIdentity): Promise<Buffer> {
 }
 
 /** Form encoding, as the peers' writer has it. Our own names are plain ASCII and come out unchanged. */
-const encodeUri = (name: string): string => new URLSearchParams([['', name]]).toString().slice(1);
+const encodeUri = (name: string): string =>
+  /^[\w.*-]+$/.test(name) ? name : new URLSearchParams([['', name]]).toString().slice(1);
 
 const partsOf = new WeakMap<SigningIdentity, { before: string; after: string }>();
 
