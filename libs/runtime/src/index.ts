@@ -6,6 +6,7 @@ export * from './kafka/sender.js';
 export * from './kafka/topics.js';
 export * from './ledger/effect-ledger.js';
 export * from './positions.js';
+export * from './published-views.js';
 export * from './publisher.js';
 export * from './retry.js';
 export * from './scrub.js';

@@ -1,3 +1,4 @@
+export * from './published-views.js';
 export * from './servers.js';
 export * from './shared.js';
 export * from './wait.js';

@@ -3,7 +3,7 @@ import type { Service } from '@postgang/runtime';
 import { subscribableAgencies } from './agencies/agency-topics.js';
 import { ENTITIES } from './agencies/entities.js';
 import { integrationPointConfig, type IntegrationPointConfig } from './config.js';
-import { Initial1763900000000 } from './db/1-initial.migration.js';
+import { MIGRATIONS } from './db/migrations.js';
 import { createHttp, listen } from './http/server.js';
 import { IntegrationPointModule } from './integration-point.module.js';
 
@@ -13,7 +13,7 @@ export const service: Service<IntegrationPointConfig> = {
   config: integrationPointConfig,
   module: () => ({ module: IntegrationPointModule }),
   // agencies are entities; letters and documents come by the thousand and are multi-row SQL
-  database: { entities: ENTITIES, migrations: [Initial1763900000000] },
+  database: { entities: ENTITIES, migrations: MIGRATIONS },
   topicParameters: async (runtime) => ({ orgnr: await subscribableAgencies(runtime) }),
   http: { create: createHttp, listen },
 };

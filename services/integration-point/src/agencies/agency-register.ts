@@ -3,7 +3,7 @@ import { isOrganisationNumber } from '@postgang/rules';
 import { openDatabase } from '@postgang/runtime';
 import { randomBytes } from 'node:crypto';
 import type { DataSource } from 'typeorm';
-import { Initial1763900000000 } from '../db/1-initial.migration.js';
+import { MIGRATIONS } from '../db/migrations.js';
 import { Agency, Delegation, ENTITIES } from './entities.js';
 
 /** Key id that agencies seal with: the key ring of an agency is `{ "agency:<orgnr>": { "active": "1", "keys": { "1": <ingressKey> } } }`. */
@@ -45,7 +45,7 @@ export class AgencyRegister {
       // migrating holds a lock on one and works on another
       pool: 2,
       entities: ENTITIES,
-      migrations: [Initial1763900000000],
+      migrations: MIGRATIONS,
       onStatement: () => undefined,
     });
     return new AgencyRegister(source, keys);

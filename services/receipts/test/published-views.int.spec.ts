@@ -1,0 +1,39 @@
+import { openDatabase, OPERATIONS_READER } from '@postgang/runtime';
+import { describePublishedViews } from '@postgang/testing';
+import { service } from '../src/index.js';
+
+const { entities, migrations } = service.database as NonNullable<typeof service.database>;
+const onStatement = (): void => undefined;
+
+describePublishedViews({
+  schema: 'receipts',
+  api: 'history_api_v1',
+  role: OPERATIONS_READER,
+  views: {
+    letter: [
+      'id',
+      'sender',
+      'reference',
+      'status',
+      'seq',
+      'head_hash',
+      'refused_reason',
+      'refused_detail',
+      'leg',
+      'channel',
+      'provider',
+      'leg_reason',
+      'leg_detail',
+    ],
+    history: ['letter_id', 'seq', 'at', 'kind', 'leg', 'event_id', 'data', 'hash'],
+    receipt: ['event_id', 'letter_id', 'leg', 'provider', 'kind', 'raw', 'certificates', 'received_at'],
+    leg: ['letter_id', 'leg', 'conversation_id', 'channel', 'provider', 'state', 'reason', 'detail', 'sealed_at'],
+    expectation: ['letter_id', 'leg', 'awaits', 'owed_by', 'due_at', 'met_at', 'overdue_at', 'published_at'],
+    receipt_set_aside: ['event_id', 'conversation_id', 'provider', 'kind', 'problem', 'received_at'],
+    provider_pull: ['provider', 'pulled_until'],
+    consumed_offset: ['topic', 'partition', 'next_offset'],
+  },
+  tables: ['letter', 'leg', 'history', 'expectation', 'receipt', 'receipt_chain', 'provider_pull', 'consumed_offset'],
+  migrations: migrations.length,
+  open: (url) => openDatabase({ url, schema: 'receipts', pool: 2, entities, migrations, onStatement }),
+});
