@@ -9,7 +9,8 @@ import { Readers1764000000002 } from './db/4-readers.migration.js';
 import { Chains1764000000003 } from './db/5-chains.migration.js';
 import { NoReferenceIndex1764000000004 } from './db/6-no-reference-index.migration.js';
 import { SealedAt1764000000005 } from './db/7-sealed-at.migration.js';
-import { OperationsViews1765000000000 } from './db/8-operations-views.migration.js';
+import { ExpectationView1764000000007 } from './db/9-expectation-view.migration.js';
+import { OperationsViews1765000000000 } from './db/10-operations-views.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
 /** Keeps what happened to every letter: leg states, history, expectations, receipts; tells the status. */
@@ -28,6 +29,7 @@ export const service: Service<ReceiptsConfig> = {
       Chains1764000000003,
       NoReferenceIndex1764000000004,
       SealedAt1764000000005,
+      ExpectationView1764000000007,
       OperationsViews1765000000000,
     ],
   },

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { service } from '../src/index.js';
 
 const READER = `reader_${randomUUID().slice(0, 8)}`;
-const VIEWS = ['letter', 'history', 'receipt'];
+const VIEWS = ['letter', 'history', 'receipt', 'expectation', 'leg'];
 const TABLES = ['letter', 'leg', 'history', 'expectation', 'receipt', 'provider_pull', 'consumed_offset'];
 const INSUFFICIENT_PRIVILEGE = '42501';
 
