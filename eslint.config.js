@@ -13,6 +13,7 @@ const IMPORTS = [
   { sourceTag: 'lib:runtime', onlyDependOnLibsWithTags: ['lib:pipeline', 'lib:outside'] },
   { sourceTag: 'lib:document-package', onlyDependOnLibsWithTags: LIBRARIES },
   { sourceTag: 'lib:document-store', onlyDependOnLibsWithTags: LIBRARIES },
+  { sourceTag: 'lib:evidence', onlyDependOnLibsWithTags: [...LIBRARIES, 'lib:document-package'] },
   { sourceTag: 'lib:maskinporten', onlyDependOnLibsWithTags: LIBRARIES },
   { sourceTag: 'lib:registers', onlyDependOnLibsWithTags: [...LIBRARIES, 'lib:maskinporten'] },
   { sourceTag: 'lib:providers', onlyDependOnLibsWithTags: [...LIBRARIES, 'lib:document-package', 'lib:maskinporten'] },

@@ -15,15 +15,24 @@ const MAX_BYTES = 256 * 1024;
 
 const headers = new WeakMap<SigningIdentity, string>();
 
+/** With the leaf alone in `x5c`, as the profile has it. */
 export function signSbd(sbd: Sbd, signer: SigningIdentity): Promise<string> {
   let header = headers.get(signer);
-  if (header === undefined) {
-    header = Buffer.from(
-      JSON.stringify({ alg: 'RS256', x5c: [(signer.certificates[0] as X509Certificate).raw.toString('base64')] }),
-    ).toString('base64url');
-    headers.set(signer, header);
-  }
-  const input = `${header}.${Buffer.from(JSON.stringify(sbd)).toString('base64url')}`;
+  if (header === undefined) headers.set(signer, (header = headerFor(signer.certificates.slice(0, 1))));
+  return signWith(header, sbd, signer);
+}
+
+/** Any JSON with the signer's whole chain in `x5c`, so that whoever has the root alone can verify it. */
+export const signJson = (payload: Readonly<Record<string, unknown>>, signer: SigningIdentity): Promise<string> =>
+  signWith(headerFor(signer.certificates), payload, signer);
+
+const headerFor = (certificates: readonly X509Certificate[]): string =>
+  encoded({ alg: 'RS256', x5c: certificates.map(({ raw }) => raw.toString('base64')) });
+
+const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+function signWith(header: string, payload: unknown, signer: SigningIdentity): Promise<string> {
+  const input = `${header}.${encoded(payload)}`;
   return new Promise((resolve, reject) => {
     sign('sha256', Buffer.from(input, 'latin1'), signer.key, (error, value) =>
       error === null ? resolve(`${input}.${value.toString('base64url')}`) : reject(error),
@@ -34,7 +43,7 @@ export function signSbd(sbd: Sbd, signer: SigningIdentity): Promise<string> {
 interface Parts {
   readonly signed: string;
   readonly header: { readonly alg?: unknown; readonly x5c?: unknown; readonly crit?: unknown };
-  readonly payload: unknown;
+  readonly payload: Readonly<Record<string, unknown>>;
   readonly signature: Buffer;
 }
 
@@ -43,10 +52,10 @@ function split(jws: string): Parts {
   const parts = jws.split('.');
   if (parts.length !== 3 || !parts.every((part) => /^[\w-]+$/.test(part)))
     throw new PackageError('not-a-package', 'not a compact JWS');
-  const [header, payload, encoded] = parts as [string, string, string];
-  const signature = Buffer.from(encoded, 'base64url');
+  const [header, payload, last] = parts as [string, string, string];
+  const signature = Buffer.from(last, 'base64url');
   // the last character has bits to spare: one receipt, one text, one event id
-  if (signature.toString('base64url') !== encoded) throw new PackageError('not-a-package', 'JWS signature encoding');
+  if (signature.toString('base64url') !== last) throw new PackageError('not-a-package', 'JWS signature encoding');
   return {
     signed: `${header}.${payload}`,
     header: json(header, 'JWS header'),
@@ -76,17 +85,32 @@ export interface VerifiedSbd {
   readonly organisation: string;
 }
 
-/** Signature, chain to a trusted root valid when the message was made, schema. Whether this signer may say this is the caller's question. */
-export function verifySbd(jws: string, options: { trust: readonly X509Certificate[]; at?: Date }): VerifiedSbd {
+export interface OpenedJws {
+  readonly payload: Readonly<Record<string, unknown>>;
+  /** The signer's. */
+  readonly certificate: X509Certificate;
+  /** All of `x5c`, base64 of DER, the signer's first. */
+  readonly x5c: readonly string[];
+}
+
+/** The signature alone: whether the certificate is trusted is not looked at. Throws PackageError. */
+export function openJws(jws: string): OpenedJws {
   const { signed, header, payload, signature } = split(jws);
   if (header.alg !== 'RS256') throw new PackageError('unsupported-algorithm', 'JWS alg');
   // RFC 7515 §4.1.11: an extension that must be understood is not, whatever it says
   if (header.crit !== undefined) throw new PackageError('unsupported-algorithm', 'JWS crit');
-  const encoded: unknown = Array.isArray(header.x5c) ? header.x5c[0] : undefined;
-  if (typeof encoded !== 'string') throw new PackageError('key-info-missing', 'x5c');
-  const certificate = certificateFromBase64(encoded, 'x5c');
+  const x5c: readonly unknown[] = Array.isArray(header.x5c) ? header.x5c : [];
+  if (typeof x5c[0] !== 'string' || !x5c.every((one) => typeof one === 'string'))
+    throw new PackageError('key-info-missing', 'x5c');
+  const certificate = certificateFromBase64(x5c[0], 'x5c');
   if (!verify('sha256', Buffer.from(signed), rsaKeyOf(certificate), signature))
     throw new PackageError('signature-invalid');
+  return { payload, certificate, x5c };
+}
+
+/** Signature, chain to a trusted root valid when the message was made, schema. Whether this signer may say this is the caller's question. */
+export function verifySbd(jws: string, options: { trust: readonly X509Certificate[]; at?: Date }): VerifiedSbd {
+  const { payload, certificate } = openJws(jws);
   const { sbd, type } = checkSbd(payload);
   const at =
     options.at ??

@@ -6,6 +6,10 @@ export const receiptsConfig = runtimeConfig.extend({
     .string()
     .includes('-----BEGIN CERTIFICATE-----')
     .describe('PEM of the certificates receipts are checked against: roots and intermediates (RECEIPT_TRUST_FILE)'),
+  OPERATOR_KEY: z
+    .string()
+    .describe("PEM of the operator's private key, which signs the days' roots (OPERATOR_KEY_FILE)"),
+  OPERATOR_CHAIN: z.string().describe("PEM of the operator's certificates, leaf first (OPERATOR_CHAIN_FILE)"),
   DEADLINES_EVERY_MS: z.coerce
     .number()
     .int()
@@ -13,5 +17,12 @@ export const receiptsConfig = runtimeConfig.extend({
     .max(600_000)
     .default(5_000)
     .describe('how often overdue expectations are looked for (milliseconds)'),
+  DAY_ROOTS_EVERY_MS: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(3_600_000)
+    .default(60_000)
+    .describe('how often it is looked whether a day is over (milliseconds)'),
 });
 export type ReceiptsConfig = z.infer<typeof receiptsConfig>;

@@ -10,6 +10,7 @@ import { Chains1764000000003 } from './db/5-chains.migration.js';
 import { NoReferenceIndex1764000000004 } from './db/6-no-reference-index.migration.js';
 import { SealedAt1764000000005 } from './db/7-sealed-at.migration.js';
 import { ExpectationView1764000000007 } from './db/9-expectation-view.migration.js';
+import { DayRoots1764100000000 } from './db/8-day-roots.migration.js';
 import { OperationsViews1765000000000 } from './db/10-operations-views.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
@@ -30,6 +31,7 @@ export const service: Service<ReceiptsConfig> = {
       NoReferenceIndex1764000000004,
       SealedAt1764000000005,
       ExpectationView1764000000007,
+      DayRoots1764100000000,
       OperationsViews1765000000000,
     ],
   },

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import { DayRootWorker } from './day-roots/day-root-worker.js';
 import { DeadlineWorker } from './expectations/deadline-worker.js';
 import { ReceiptsStage } from './receipts.stage.js';
 
-@Module({ controllers: [ReceiptsStage], providers: [DeadlineWorker] })
+@Module({ controllers: [ReceiptsStage], providers: [DeadlineWorker, DayRootWorker] })
 export class ReceiptsModule {}

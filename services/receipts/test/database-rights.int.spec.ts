@@ -6,8 +6,19 @@ import pg from 'pg';
 import { service } from '../src/index.js';
 
 const READER = `reader_${randomUUID().slice(0, 8)}`;
-const VIEWS = ['letter', 'history', 'receipt', 'expectation', 'leg'];
-const TABLES = ['letter', 'leg', 'history', 'expectation', 'receipt', 'provider_pull', 'consumed_offset'];
+const VIEWS = ['letter', 'history', 'receipt', 'expectation', 'leg', 'recording', 'day_root', 'day_chunk'];
+const TABLES = [
+  'letter',
+  'leg',
+  'history',
+  'expectation',
+  'receipt',
+  'provider_pull',
+  'consumed_offset',
+  'closed_day',
+  'day_root',
+  'day_chunk',
+];
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 let close: (() => Promise<unknown>)[] = [];

@@ -49,6 +49,7 @@ beforeAll(async () => {
       [DIGIPOST, EBOKS, PRINTER].map(async (number) => [number, await authority.issue(number, 'Provider')] as const),
     ),
   );
+  const operator = await authority.issue(OPERATOR, 'Operator');
   stranger = await (await TestAuthority.create('Somebody else')).issue(DIGIPOST, 'Not Digipost');
   const producer = kafkaProducer(kafka);
   await producer.connect();
@@ -61,6 +62,8 @@ beforeAll(async () => {
     POSTGRES_URL: fresh.url,
     LOG_LEVEL: 'silent',
     RECEIPT_TRUST: authority.trust.map(String).join('\n'),
+    OPERATOR_KEY: String(operator.key.export({ type: 'pkcs8', format: 'pem' })),
+    OPERATOR_CHAIN: operator.certificates.map(String).join('\n'),
     DEADLINES_EVERY_MS: '50',
   };
   // two, so that a letter's facts and its receipts are often in different hands

@@ -1,6 +1,7 @@
 import type { Manager } from '@postgang/runtime';
 import type { LegState, LetterStatus } from '@postgang/rules';
 import type { HistoryEntry } from '../history/chain.js';
+import { RECORDING } from './day-roots.js';
 import type { ExpectationRow, LegChannel, LegRow, LetterRow } from '../legs/letter.js';
 
 /** Advisory lock of "a leg becomes known" (shared) against "a receipt waits for its leg" (exclusive). */
@@ -28,11 +29,14 @@ export async function lockConversations(manager: Manager): Promise<void> {
   await manager.query('SELECT pg_advisory_xact_lock($1)', [CONVERSATIONS]);
 }
 
-/** The row of the lock is needed for every row inserted: it is taken before the first. */
+/** The rows of the locks are needed for every row inserted: they are taken before the first. {@link RECORDING} is held until commit. */
+const INSERT =
+  'INSERT INTO letter (id) SELECT id FROM recording CROSS JOIN unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING';
 const INSERT_LETTERS = {
-  only: 'INSERT INTO letter (id) SELECT id FROM unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING',
-  opening: `WITH opening AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($2))
-    INSERT INTO letter (id) SELECT id FROM opening CROSS JOIN unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING`,
+  only: `WITH recording AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($2)) ${INSERT}`,
+  // whoever waits for a leg's lock must not hold up the end of a day
+  opening: `WITH opening AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($3)),
+    recording AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($2) FROM opening) ${INSERT}`,
 };
 
 /**
@@ -44,8 +48,8 @@ export async function lockLetters(
   ids: readonly string[],
   opening: boolean,
 ): Promise<Map<string, LetterRow>> {
-  if (opening) await manager.query(INSERT_LETTERS.opening, [ids, CONVERSATIONS]);
-  else await manager.query(INSERT_LETTERS.only, [ids]);
+  if (opening) await manager.query(INSERT_LETTERS.opening, [ids, RECORDING, CONVERSATIONS]);
+  else await manager.query(INSERT_LETTERS.only, [ids, RECORDING]);
   const rows = await manager.query<LetterRecord[]>(
     `SELECT id, sender, reference, status, seq, head_hash, notify, notify_leg, refused_reason, refused_detail
      FROM letter WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`,

@@ -36,8 +36,10 @@ const SAVE = `
       provider_organisation = excluded.provider_organisation, sealed_at = excluded.sealed_at, state = excluded.state,
       reason = excluded.reason, detail = excluded.detail
   ), entries AS (
-    INSERT INTO history (letter_id, seq, at, kind, leg, event_id, cause, data, hash)
-    SELECT letter_id, seq, at, kind, leg, event_id, cause, decode(data, 'hex'), decode(hash, 'hex')
+    INSERT INTO history (letter_id, seq, at, kind, leg, event_id, cause, data, hash, recorded_on)
+    SELECT letter_id, seq, at, kind, leg, event_id, cause, decode(data, 'hex'), decode(hash, 'hex'),
+      -- never a day that is closed, whatever the clock says
+      greatest($7::date, (SELECT max(day) + 1 FROM closed_day))
     FROM json_to_recordset($3::json) AS x(letter_id uuid, seq int, at timestamptz, kind text, leg int, event_id text,
       cause text, data text, hash text)
   ), expectations AS (
@@ -59,11 +61,15 @@ const SAVE = `
       verified = excluded.verified, problem = excluded.problem
     WHERE receipt.letter_id IS NULL
   )
-  ${ConsumedOffsets.clause(7)}`;
+  ${ConsumedOffsets.clause(8)}`;
 
-/** With the offsets of the batch it came from; none for what no record caused. */
+/**
+ * With the offsets of the batch it came from; none for what no record caused. `today`: the day in Norway, looked at after the letters were locked, because
+ * that lock keeps the day open.
+ */
 export async function save(
   manager: Manager,
+  today: string,
   folded: readonly Folded[],
   receipts: readonly ReceiptRow[],
   batch: readonly Received[] = [],
@@ -76,6 +82,7 @@ export async function save(
     JSON.stringify(folded.flatMap(({ expectations }) => expectations.map(expectationRow))),
     JSON.stringify(receipts.map(receiptRow)),
     JSON.stringify([...chains.values()]),
+    today,
     ...ConsumedOffsets.parameters(batch),
   ]);
 }

@@ -1,0 +1,3 @@
+export * from './chain.js';
+export * from './day-root.js';
+export * from './merkle.js';

@@ -1,0 +1,239 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { TestAuthority, type SigningIdentity } from '@postgang/document-package';
+import {
+  CHUNK_LEAVES,
+  chunkedPathOf,
+  climb,
+  hashLeaf,
+  leavesOf,
+  openDayRoot,
+  rootOf,
+  statementHash,
+  type DayRoot,
+} from '@postgang/evidence';
+import { openDatabase, type Manager } from '@postgang/runtime';
+import { dayAfter, osloDay } from '@postgang/rules';
+import { eventually, freshDatabase } from '@postgang/testing';
+import { DayRoots } from '../src/day-roots/day-roots.js';
+import { save } from '../src/db/save.js';
+import { service } from '../src/index.js';
+import type { Fact } from '../src/legs/fact.js';
+import { foldLetters } from '../src/legs/fold-letters.js';
+
+const MINUTE_MS = 60_000;
+const MONDAY = new Date('2026-11-23T12:00:00Z');
+const TUESDAY = new Date('2026-11-24T12:00:00Z');
+const THURSDAY = new Date('2026-11-26T12:00:00Z');
+
+let database: Awaited<ReturnType<typeof openDatabase>>;
+let close: (() => Promise<void>)[] = [];
+let operator: SigningIdentity;
+let now: Date;
+
+beforeAll(async () => {
+  operator = await (await TestAuthority.create()).issue('310000019', 'Operator');
+}, 60_000);
+
+// a database for each: what was closed stays closed
+beforeEach(async () => {
+  now = MONDAY;
+  const fresh = await freshDatabase();
+  close.push(() => fresh.drop());
+  const { migrations } = service.database as NonNullable<typeof service.database>;
+  const statement = (): void => undefined;
+  database = await openDatabase({
+    ...{ url: fresh.url, schema: 'receipts', pool: 6, entities: [] },
+    ...{ migrations, onStatement: statement },
+  });
+  close.push(() => database.destroy());
+}, 60_000);
+
+afterEach(async () => {
+  for (const one of close.reverse()) await one();
+  close = [];
+});
+
+const dayRoots = (): DayRoots => new DayRoots(database, { now: () => now }, operator);
+
+const fact = (letterId: string, kind: string): Fact => ({ eventId: randomUUID(), letterId, at: now, kind });
+async function write(manager: Manager, ids: readonly string[], kind = 'accepted'): Promise<void> {
+  const { folded } = await foldLetters(manager, new Map(ids.map((id) => [id, [fact(id, kind)]])));
+  await save(manager, osloDay(now), folded, []);
+}
+const know = (ids: readonly string[], kind?: string): Promise<void> =>
+  database.transaction((manager) => write(manager, ids, kind));
+const letters = (count: number): string[] => Array.from({ length: count }, () => randomUUID()).sort();
+
+interface RootRow {
+  day: string;
+  size: number;
+  root: Buffer;
+  statement: string;
+}
+const roots = (): Promise<RootRow[]> =>
+  database.query('SELECT day::text, size, root, statement FROM history_api_v1.day_root ORDER BY day');
+async function closeAll(...workers: DayRoots[]): Promise<void> {
+  for (;;) {
+    const waiting = await Promise.all(workers.map((worker) => worker.turn()));
+    if (waiting.every((count) => count === 0)) return;
+  }
+}
+const signed = ({ statement }: RootRow): DayRoot => openDayRoot(statement)?.says as DayRoot;
+
+async function headOf(letterId: string, seq: number) {
+  const [row] = await database.query<[{ hash: Buffer }]>('SELECT hash FROM history WHERE letter_id = $1 AND seq = $2', [
+    letterId,
+    seq,
+  ]);
+  return { letterId, seq, head: row.hash };
+}
+
+describe('a day that is over', () => {
+  it('gets one signed root over the heads of the letters that changed, on top of the day before', async () => {
+    const [one, two, three] = letters(3) as [string, string, string];
+    await know([one, two]);
+    await know([two], 'routed');
+    now = TUESDAY;
+    await know([three, one], 'sealed');
+    now = new Date('2026-11-24T23:14:00Z');
+    await closeAll(dayRoots());
+    expect((await roots()).map(({ day }) => day)).toEqual(['2026-11-23']);
+    now = new Date('2026-11-24T23:15:00Z');
+    await closeAll(dayRoots());
+    const [monday, tuesday] = (await roots()) as [RootRow, RootRow];
+    const mondays = [await headOf(one, 1), await headOf(two, 2)].map(hashLeaf);
+    const tuesdays = [await headOf(one, 2), await headOf(three, 1)].map(hashLeaf);
+    expect(signed(monday)).toMatchObject({ day: '2026-11-23', size: 2, root: rootOf(mondays).toString('hex') });
+    expect(signed(monday).previous).toBeNull();
+    expect(signed(tuesday)).toEqual({
+      ...{ format: 'postgang-day-root/1', day: '2026-11-24', closedAt: '2026-11-24T23:15:00.000Z', size: 2 },
+      ...{ root: rootOf(tuesdays).toString('hex'), previous: statementHash(monday.statement) },
+    });
+  });
+
+  it('is closed once by any number of processes, and missed days in their order, also those on which nothing happened', async () => {
+    await know(letters(3));
+    now = THURSDAY;
+    await closeAll(dayRoots(), dayRoots(), dayRoots());
+    const all = await roots();
+    expect(all.map(({ day, size }) => [day, size])).toEqual([
+      ['2026-11-23', 3],
+      ['2026-11-24', 0],
+      ['2026-11-25', 0],
+    ]);
+    for (const [at, root] of all.entries())
+      expect(signed(root).previous).toBe(at === 0 ? null : statementHash((all[at - 1] as RootRow).statement));
+    expect(await dayRoots().turn()).toBe(0);
+  });
+
+  it('waits for who is still writing, and takes nothing in afterwards', async () => {
+    const [slow, late] = letters(2) as [string, string];
+    const [monday, tuesday] = [MONDAY, new Date('2026-11-24T00:30:00Z')];
+    let turn: Promise<number> | undefined;
+    await database.transaction(async (manager) => {
+      const { folded } = await foldLetters(manager, new Map([[slow, [fact(slow, 'accepted')]]]));
+      await know(letters(1));
+      now = tuesday;
+      turn = dayRoots().turn();
+      await eventually('the closing at the lock', async () => {
+        const waiting = await database.query<unknown[]>(
+          "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+        );
+        return waiting.length > 0 ? true : undefined;
+      });
+      await save(manager, osloDay(monday), folded, []);
+    });
+    await turn;
+    expect(signed((await roots())[0] as RootRow).size).toBe(2);
+    // a process whose clock stands still
+    now = monday;
+    await know([late]);
+    now = THURSDAY;
+    await closeAll(dayRoots());
+    expect((await roots()).map(({ day, size }) => [day, size]).slice(0, 2)).toEqual([
+      ['2026-11-23', 2],
+      ['2026-11-24', 1],
+    ]);
+  });
+
+  it('does not hold up the letters behind a writer that hangs', async () => {
+    await know(letters(1));
+    const hanging = database.createQueryRunner();
+    await hanging.startTransaction();
+    await write(hanging.manager, letters(1));
+    now = TUESDAY;
+    await expect(dayRoots().turn()).rejects.toMatchObject({ code: '55P03' });
+    await know(letters(1));
+    expect(await roots()).toEqual([]);
+    await hanging.rollbackTransaction();
+    await hanging.release();
+    await closeAll(dayRoots());
+    expect((await roots()).map(({ day, size }) => [day, size])).toEqual([['2026-11-23', 1]]);
+  }, 30_000);
+
+  it('keeps the path of every letter, in chunks, and none of its rows can be changed', async () => {
+    const ids = letters(CHUNK_LEAVES + 3);
+    await know(ids);
+    now = TUESDAY;
+    await closeAll(dayRoots());
+    const [row] = (await roots()) as [RootRow];
+    const chunks = await database.query<{ first_letter: string; root: Buffer; leaves: Buffer }[]>(
+      'SELECT first_letter, root, leaves FROM history_api_v1.day_chunk ORDER BY number',
+    );
+    expect(chunks.map(({ first_letter }) => first_letter)).toEqual([ids[0], ids[CHUNK_LEAVES]]);
+    for (const place of [0, 5, CHUNK_LEAVES - 1, CHUNK_LEAVES, CHUNK_LEAVES + 2]) {
+      const number = Math.floor(place / CHUNK_LEAVES);
+      const leaf = hashLeaf(await headOf(ids[place] as string, 1));
+      const steps = chunkedPathOf(
+        leavesOf((chunks[number] as { leaves: Buffer }).leaves),
+        place % CHUNK_LEAVES,
+        chunks.map(({ root }) => root),
+        number,
+      );
+      expect(climb(leaf, place, row.size, steps)).toEqual(row.root);
+    }
+    for (const table of ['closed_day', 'day_root', 'day_chunk'])
+      for (const change of [`DELETE FROM ${table}`, `UPDATE ${table} SET day = day + 1`, `TRUNCATE ${table}`])
+        await expect(database.query(change)).rejects.toThrow('is append-only');
+  });
+
+  it('that a crash left closed without a root gets its root, with the moment it was closed', async () => {
+    await know(letters(2));
+    now = new Date(TUESDAY.getTime() + MINUTE_MS);
+    await database.query("INSERT INTO closed_day VALUES ('2026-11-23', $1)", [TUESDAY]);
+    await closeAll(dayRoots());
+    expect(signed((await roots())[0] as RootRow)).toMatchObject({ size: 2, closedAt: TUESDAY.toISOString() });
+  });
+
+  it('holds entries that a version without the column writes', async () => {
+    const id = randomUUID();
+    await database.query(
+      `INSERT INTO history (letter_id, seq, at, kind, event_id, data, hash) VALUES ($1, 1, now(), 'accepted', 'e', '', '\\x00')`,
+      [id],
+    );
+    const [row] = await database.query<[{ day: string }]>(
+      'SELECT recorded_on::text AS day FROM history_api_v1.recording WHERE letter_id = $1',
+      [id],
+    );
+    expect(row.day).toBe(osloDay(new Date()));
+    await database.query('INSERT INTO closed_day VALUES ($1, now())', [dayAfter(row.day, 3)]);
+    await database.query(
+      `INSERT INTO history (letter_id, seq, at, kind, event_id, data, hash) VALUES ($1, 2, now(), 'routed', 'f', '', '\\x00')`,
+      [id],
+    );
+    const [next] = await database.query<[{ day: string }]>('SELECT max(recorded_on)::text AS day FROM history');
+    expect(next.day).toBe(dayAfter(row.day, 4));
+  });
+});
+
+describe('the migration', () => {
+  it('can be undone and done again', async () => {
+    await know(letters(2));
+    await database.undoLastMigration();
+    await database.runMigrations();
+    expect(await database.query('SELECT count(*)::int AS entries FROM history_api_v1.recording')).toEqual([
+      { entries: 2 },
+    ]);
+  });
+});
