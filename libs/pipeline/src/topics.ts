@@ -6,8 +6,8 @@ export type TopicParameter = 'provider' | 'orgnr';
 export type ServiceName =
   'integration-point' | 'register-lookup' | 'encryption' | 'provider-dispatch' | 'notification' | 'receipts';
 
-/** `agency`: the agency's own principal; `adapter`: an outside provider adapter in place of provider-dispatch. */
-export type Party = ServiceName | 'agency' | 'adapter';
+/** `agency`: the agency's own principal; `adapter`: an outside provider adapter in place of provider-dispatch; `operator`: the tools of whoever runs Postgang. */
+export type Party = ServiceName | 'agency' | 'adapter' | 'operator';
 
 export interface Topic {
   readonly name: string;
@@ -116,6 +116,16 @@ export const TOPICS = [
     partitions: 3,
     retentionDays: EVENT_DAYS,
     what: 'a rule or a provider said no about a hand-in, a letter or a leg',
+  },
+  {
+    name: 'letter.redriven.v1',
+    subject: 'letter.redriven.v1',
+    writers: ['operator'],
+    readers: ['receipts'],
+    key: 'letterId',
+    partitions: 3,
+    retentionDays: EVENT_DAYS,
+    what: 'an operator processes a dead letter again: planned, released, sent, left out or given up',
   },
   {
     name: 'letter.status.v1',

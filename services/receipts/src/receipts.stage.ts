@@ -72,6 +72,7 @@ export class ReceiptsStage {
       'receipt.received.<provider>.v1',
       'recipient.notified.v1',
       'letter.refused.v1',
+      'letter.redriven.v1',
     ],
     { maxBatch: 2_000, everyMs: EVERY_MS, severalPerLetter: true },
   )

@@ -231,6 +231,31 @@ export interface LetterNotify {
   orderedAt: number;
 }
 
+/** Planned, released by a second person, sent to the service again, left out because the world had changed, or given up with its plan. */
+export type RedriveStep = 'PLANNED' | 'RELEASED' | 'SENT' | 'SUPPRESSED' | 'CANCELLED' | 'UNKNOWN';
+
+/** A record about the letter lay among the dead letters, and an operator's plan to process it again came a step further. Belongs to the letter's history; changes no state. */
+export interface LetterRedriven {
+  /** The letter. */
+  letterId: string;
+  /** The plan. */
+  plan: string;
+  /** What happened. */
+  step: RedriveStep;
+  /** The service whose dead letter it is. */
+  service: string;
+  /** The topic the record was first published to. */
+  originTopic: string;
+  /** Id of the event in the dead letter: the same when it is sent again. */
+  recordId: string;
+  /** Why it was left out; stable, kebab-case. */
+  reason: string | null;
+  /** Id of the operator whose step it was; no name of a person. */
+  operator: string;
+  /** When. */
+  at: number;
+}
+
 /** What was refused. */
 export type RefusedWhat = 'HAND_IN' | 'LETTER' | 'LEG' | 'UNKNOWN';
 
@@ -428,6 +453,7 @@ export interface EventBySubject {
   'letter.dispatch.v1': LetterDispatch;
   'letter.dispatched.v1': LetterDispatched;
   'letter.notify.v1': LetterNotify;
+  'letter.redriven.v1': LetterRedriven;
   'letter.refused.v1': LetterRefused;
   'letter.routed.v1': LetterRouted;
   'letter.status.v1': LetterStatusChanged;

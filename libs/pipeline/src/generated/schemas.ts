@@ -868,6 +868,90 @@ export const SCHEMAS = {
    ]
   }
  ],
+ "letter.redriven.v1": [
+  {
+   "type": "record",
+   "name": "LetterRedriven",
+   "namespace": "no.postgang",
+   "doc": "A record about the letter lay among the dead letters, and an operator's plan to process it again came a step further. Belongs to the letter's history; changes no state.",
+   "fields": [
+    {
+     "name": "letterId",
+     "type": {
+      "type": "string",
+      "logicalType": "uuid"
+     },
+     "doc": "The letter."
+    },
+    {
+     "name": "plan",
+     "type": {
+      "type": "string",
+      "logicalType": "uuid"
+     },
+     "doc": "The plan."
+    },
+    {
+     "name": "step",
+     "type": {
+      "type": "enum",
+      "name": "RedriveStep",
+      "doc": "Planned, released by a second person, sent to the service again, left out because the world had changed, or given up with its plan.",
+      "symbols": [
+       "PLANNED",
+       "RELEASED",
+       "SENT",
+       "SUPPRESSED",
+       "CANCELLED",
+       "UNKNOWN"
+      ],
+      "default": "UNKNOWN"
+     },
+     "doc": "What happened."
+    },
+    {
+     "name": "service",
+     "type": "string",
+     "doc": "The service whose dead letter it is."
+    },
+    {
+     "name": "originTopic",
+     "type": "string",
+     "doc": "The topic the record was first published to."
+    },
+    {
+     "name": "recordId",
+     "type": {
+      "type": "string",
+      "logicalType": "uuid"
+     },
+     "doc": "Id of the event in the dead letter: the same when it is sent again."
+    },
+    {
+     "name": "reason",
+     "type": [
+      "null",
+      "string"
+     ],
+     "default": null,
+     "doc": "Why it was left out; stable, kebab-case."
+    },
+    {
+     "name": "operator",
+     "type": "string",
+     "doc": "Id of the operator whose step it was; no name of a person."
+    },
+    {
+     "name": "at",
+     "type": {
+      "type": "long",
+      "logicalType": "timestamp-millis"
+     },
+     "doc": "When."
+    }
+   ]
+  }
+ ],
  "letter.refused.v1": [
   {
    "type": "record",

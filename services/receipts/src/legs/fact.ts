@@ -7,6 +7,7 @@ import {
   type LetterAccepted,
   type LetterDispatch,
   type LetterDispatched,
+  type LetterRedriven,
   type LetterRefused,
   type LetterRouted,
   type RecipientNotified,
@@ -74,6 +75,8 @@ function read({ id, subject, event }: Received): Fact | undefined {
       return refused(id, event as LetterRefused);
     case 'recipient.notified.v1':
       return notified(id, event as RecipientNotified);
+    case 'letter.redriven.v1':
+      return redriven(id, event as LetterRedriven);
     default:
       throw new PermanentError(`no fact in a ${subject}`);
   }
@@ -159,6 +162,18 @@ function notified(eventId: string, event: RecipientNotified): Fact {
       outcome: event.outcome,
       ...(event.reason === null ? {} : { reason: event.reason }),
     },
+  };
+}
+
+/** An operator's doing: it is written down, and moves nothing. */
+function redriven(eventId: string, event: LetterRedriven): Fact {
+  const { letterId, plan, step, service, originTopic, recordId, reason, operator, at } = event;
+  return {
+    eventId,
+    letterId,
+    at: new Date(at),
+    kind: 'redriven',
+    particulars: { plan, step, service, originTopic, recordId, operator, ...(reason === null ? {} : { reason }) },
   };
 }
 

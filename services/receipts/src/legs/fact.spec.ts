@@ -1,0 +1,67 @@
+import { describe, expect, it } from '@jest/globals';
+import { letterIdOf, type LetterRedriven } from '@postgang/pipeline';
+import type { Received } from '@postgang/runtime';
+import { factOf, type Fact } from './fact.js';
+import { fold } from './fold.js';
+import { newLetter } from './letter.js';
+
+const LETTER = letterIdOf('991825827', 'fact');
+const PLAN = '5a3c2b1d-7e6f-4a5b-9c8d-000000000001';
+const redriven = (more: Partial<LetterRedriven> = {}): Received =>
+  ({
+    id: '1c8d2e3f-4a5b-5c6d-9e7f-000000000001',
+    key: LETTER,
+    subject: 'letter.redriven.v1',
+    event: {
+      letterId: LETTER,
+      plan: PLAN,
+      step: 'SENT',
+      service: 'register-lookup',
+      originTopic: 'letter.accepted.v1',
+      recordId: '1c8d2e3f-4a5b-5c6d-9e7f-000000000002',
+      reason: null,
+      operator: 'ops-7',
+      at: 1_795_478_400_000,
+      ...more,
+    },
+  }) as unknown as Received;
+
+describe('a step of a redrive', () => {
+  it('is written into the history with its plan and the id of the operator, and moves nothing', () => {
+    const letter = { ...newLetter(LETTER), sender: '991825827', reference: 'fact', status: 'DELIVERED' as const };
+    const leg = {
+      ...{ letterId: LETTER, n: 1, conversationId: LETTER, channel: 'digital' as const, provider: 'digipost' },
+      ...{ providerOrganisation: '984661185', sealedAt: null, state: 'Delivered' as const, reason: null, detail: null },
+    };
+    const known = { letter, legs: [leg], expectations: [], waiting: [], recorded: new Set<string>() };
+    const folded = fold(known, [factOf(redriven()) as Fact]);
+    expect(folded.letter.status).toBe('DELIVERED');
+    expect(folded.legs).toEqual([]);
+    expect(folded.entries.map(({ kind, data }) => [kind, JSON.parse(data.toString())])).toEqual([
+      [
+        'redriven',
+        {
+          particulars: {
+            plan: PLAN,
+            step: 'SENT',
+            service: 'register-lookup',
+            originTopic: 'letter.accepted.v1',
+            recordId: '1c8d2e3f-4a5b-5c6d-9e7f-000000000002',
+            operator: 'ops-7',
+          },
+        },
+      ],
+    ]);
+  });
+
+  it('tells why a record was left out', () => {
+    expect(factOf(redriven({ step: 'SUPPRESSED', reason: 'handed-over' }))?.particulars).toMatchObject({
+      step: 'SUPPRESSED',
+      reason: 'handed-over',
+    });
+  });
+
+  it('is refused when it names no letter', () => {
+    expect(() => factOf(redriven({ letterId: 'all of them' }))).toThrow('the letter id is not a UUID');
+  });
+});
