@@ -1,10 +1,13 @@
 export * from './database.js';
+export * from './dead-letter.js';
 export * from './flood-guard.js';
 export * from './kafka/batch-server.js';
 export * from './kafka/client.js';
 export * from './kafka/sender.js';
+export * from './kafka/topic-reader.js';
 export * from './kafka/topics.js';
 export * from './ledger/effect-ledger.js';
+export { eventMessage, REDRIVE } from './outgoing.js';
 export * from './positions.js';
 export * from './published-views.js';
 export * from './publisher.js';

@@ -22,6 +22,9 @@ export const ORIGIN_OFFSET = 'origin-offset';
 export const DUE_AT = 'retry-due-at';
 export const FAILURE = 'failure';
 export const DEAD_BECAUSE = 'dead-because';
+/** Whose doing it is that a dead letter was sent again (plan and place), and how often it was. */
+export const REDRIVE = 'redrive';
+export const REDRIVES = 'redrives';
 
 /** A record exactly as it was read: what a retry or dead letter must carry on unchanged. */
 export interface RawRecord {

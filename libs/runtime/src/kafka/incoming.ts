@@ -1,6 +1,15 @@
 import { header, isUuid, POSTGANG_NAMESPACE, topicOf, uuidv5 } from '@postgang/pipeline';
 import type { KafkaMessage } from 'kafkajs';
-import { DEAD_BECAUSE, DUE_AT, FAILURE, ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TOPIC } from '../outgoing.js';
+import {
+  DEAD_BECAUSE,
+  DUE_AT,
+  FAILURE,
+  ORIGIN_OFFSET,
+  ORIGIN_PARTITION,
+  ORIGIN_TOPIC,
+  REDRIVE,
+  REDRIVES,
+} from '../outgoing.js';
 import type { RawRecord } from '../outgoing.js';
 
 /** Attributes of CloudEvents 1.0 (Kafka binding §3.2.3) and W3C Trace Context: what anybody may say about a record. */
@@ -16,7 +25,17 @@ const SAID = [
   'traceparent',
 ];
 /** What only this service's own retry tiers may say: where a record came from, how often it was tried, when it is due. */
-const OURS = [ORIGIN_TOPIC, ORIGIN_PARTITION, ORIGIN_OFFSET, 'attempt', DUE_AT, FAILURE, DEAD_BECAUSE];
+const OURS = [
+  ORIGIN_TOPIC,
+  ORIGIN_PARTITION,
+  ORIGIN_OFFSET,
+  'attempt',
+  DUE_AT,
+  FAILURE,
+  DEAD_BECAUSE,
+  REDRIVE,
+  REDRIVES,
+];
 const LONGEST_HEADER = 1_000;
 
 /**
