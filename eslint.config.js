@@ -17,6 +17,7 @@ const IMPORTS = [
   { sourceTag: 'lib:maskinporten', onlyDependOnLibsWithTags: LIBRARIES },
   { sourceTag: 'lib:registers', onlyDependOnLibsWithTags: [...LIBRARIES, 'lib:maskinporten'] },
   { sourceTag: 'lib:providers', onlyDependOnLibsWithTags: [...LIBRARIES, 'lib:document-package', 'lib:maskinporten'] },
+  { sourceTag: 'lib:redrive', onlyDependOnLibsWithTags: ['lib:pipeline', 'lib:outside', 'lib:runtime'] },
   { sourceTag: 'lib:testing', onlyDependOnLibsWithTags: [...LIBRARIES, 'lib:runtime', 'kind:deploy'] },
   { sourceTag: 'kind:deploy', onlyDependOnLibsWithTags: [] },
   { sourceTag: 'kind:service', onlyDependOnLibsWithTags: ['kind:lib'] },
