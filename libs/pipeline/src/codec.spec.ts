@@ -15,6 +15,7 @@ const EVENT: LetterDispatched = {
   attempts: 1,
   settled: false,
   handedOverAt: 1_763_900_000_000,
+  operatorNote: null,
 };
 
 describe('single-object encoding', () => {

@@ -31,7 +31,7 @@ const records = (count: number): Arrived[] =>
         subject: 'letter.accepted.v1',
         attempt: 0,
         traceparent: undefined,
-        source: { ...place, parameter: undefined, offset: BigInt(index), retried: false },
+        source: { ...place, parameter: undefined, offset: BigInt(index), retried: false, replayed: false },
       } as unknown as Arrived['received'],
       raw: { ...place, key, value: null, headers: {}, offset: String(index) },
     };

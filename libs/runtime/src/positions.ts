@@ -29,13 +29,14 @@ export class ConsumedOffsets implements Positions {
   }
 
   /**
-   * The same as a part of the stage's own statement, `WITH offsets AS (…)`, which then needs no transaction around it. The three parameters
+   * Never backwards: of a batch in which a letter comes twice, the second part holds earlier records than the first. The same as a part of the
+   * stage's own statement, `WITH offsets AS (…)`, which then needs no transaction around it. The three parameters
    * are numbered from `first`.
    */
   static clause(first: number): string {
     return `INSERT INTO consumed_offset (topic, partition, next_offset)
       SELECT * FROM unnest($${first}::text[], $${first + 1}::int[], $${first + 2}::bigint[])
-      ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset`;
+      ON CONFLICT (topic, partition) DO UPDATE SET next_offset = greatest(consumed_offset.next_offset, excluded.next_offset)`;
   }
 
   /** For {@link clause}. */

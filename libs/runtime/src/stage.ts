@@ -37,6 +37,11 @@ export interface Source {
   readonly partition: number;
   readonly offset: bigint;
   readonly retried: boolean;
+  /**
+   * Somebody handled it before: the service's database, restored from a backup, is behind what was committed to the broker. What was done outside
+   * because of it, is perhaps done.
+   */
+  readonly replayed: boolean;
 }
 
 /** An event to be published, already encoded: a stage with state publishes the bytes its row holds. */

@@ -5,11 +5,14 @@ import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import {
   CONSUMED_OFFSET_TABLE,
+  EFFECT_SETTLING,
+  EFFECT_SETTLING_UNDONE,
   EFFECT_TABLE,
   EffectLedger,
   type Effect,
   type EffectOutcome,
   type EffectState,
+  type NewEffect,
 } from '../src/index.js';
 
 const LEASE_MS = 60_000;
@@ -17,13 +20,14 @@ const PROVIDER = 'digipost';
 let source: DataSource;
 let ledger: EffectLedger;
 let drop: () => Promise<void>;
+const counted = new Map<string, number>();
 
 beforeAll(async () => {
   const fresh = await freshDatabase();
   drop = () => fresh.drop();
   source = await new DataSource({ type: 'postgres', url: fresh.url, extra: { max: 8 } }).initialize();
-  await source.query(`${CONSUMED_OFFSET_TABLE}; ${EFFECT_TABLE}`);
-  ledger = new EffectLedger(source);
+  await source.query(`${CONSUMED_OFFSET_TABLE}; ${EFFECT_TABLE}; ${EFFECT_SETTLING}`);
+  ledger = new EffectLedger(source, (what, _provider, count) => counted.set(what, (counted.get(what) ?? 0) + count));
 });
 
 afterAll(async () => {
@@ -33,21 +37,26 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await source.query('TRUNCATE effect');
+  counted.clear();
 });
 
-async function queue(count: number, lane = '310000027'): Promise<string[]> {
+const newEffect = (id: string, more: Partial<NewEffect> = {}): NewEffect => ({
+  id,
+  letterId: randomUUID(),
+  leg: 1,
+  provider: PROVIDER,
+  lane: '310000027',
+  payload: Buffer.from('p'),
+  traceparent: undefined,
+  ...more,
+});
+
+async function queue(count: number, more: Partial<NewEffect> = {}, lagMs = 0): Promise<string[]> {
   const ids = Array.from({ length: count }, () => randomUUID());
   await ledger.queue(
-    ids.map((id) => ({
-      id,
-      letterId: randomUUID(),
-      leg: 1,
-      provider: PROVIDER,
-      lane,
-      payload: Buffer.from('p'),
-      traceparent: undefined,
-    })),
+    ids.map((id) => newEffect(id, more)),
     [],
+    lagMs,
   );
   return ids;
 }
@@ -58,7 +67,8 @@ const ended = (effect: Effect, state: EffectState, more: Partial<EffectOutcome> 
   state,
   reason: null,
   waitMs: 0,
-  settled: false,
+  settled: null,
+  asked: false,
   free: false,
   ...more,
 });
@@ -88,20 +98,7 @@ describe('the effect ledger', () => {
     const [id] = (await queue(1)) as [string];
     const [effect] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
     await ledger.record([ended(effect, 'HANDED_OVER')]);
-    await ledger.queue(
-      [
-        {
-          id,
-          letterId: randomUUID(),
-          leg: 1,
-          provider: PROVIDER,
-          lane: 'x',
-          payload: Buffer.from('other'),
-          traceparent: undefined,
-        },
-      ],
-      [],
-    );
+    await ledger.queue([newEffect(id, { lane: 'x', payload: Buffer.from('other') })], [], 0);
     expect(await stateOf(id)).toMatchObject({ state: 'HANDED_OVER', attempts: 1 });
   });
 
@@ -115,7 +112,7 @@ describe('the effect ledger', () => {
     await timePasses();
     const [effect] = (await ledger.claimUncertain(10, LEASE_MS, 0)) as [Effect];
     expect(await ledger.claim(PROVIDER, 10, LEASE_MS)).toHaveLength(0);
-    const done = await ledger.record([ended(effect, 'HANDED_OVER', { settled: true })]);
+    const done = await ledger.record([ended(effect, 'HANDED_OVER', { settled: 'provider-has-it' })]);
     expect(done).toMatchObject([{ id, state: 'HANDED_OVER', settled: true }]);
   });
 
@@ -139,8 +136,8 @@ describe('the effect ledger', () => {
   });
 
   it('holds back the post of one agency and nobody else', async () => {
-    await queue(3, 'blocked');
-    const [free] = await queue(1, 'free');
+    await queue(3, { lane: 'blocked' });
+    const [free] = await queue(1, { lane: 'free' });
     await ledger.hold(['blocked'], 30_000);
     expect((await ledger.claim(PROVIDER, 10, LEASE_MS)).map(({ id }) => id)).toEqual([free]);
   });
@@ -170,6 +167,94 @@ describe('the effect ledger', () => {
     expect(await ledger.takeBack([{ id: silent, reason: 'again' }])).toEqual([]);
   });
 
+  it('settles first what was perhaps done before the database was restored', async () => {
+    const [id] = (await queue(1, { perhapsDone: true }, 60_000)) as [string];
+    expect(await stateOf(id)).toEqual({ state: 'UNCERTAIN', attempts: 0, reason: 'restored' });
+    expect(await ledger.claim(PROVIDER, 1, LEASE_MS)).toEqual([]);
+    expect(await ledger.claimUncertain(1, LEASE_MS, 0)).toEqual([]);
+    await timePasses();
+    const [effect] = (await ledger.claimUncertain(1, LEASE_MS, 0)) as [Effect];
+    await ledger.record([ended(effect, 'QUEUED', { settled: 'never-arrived' })]);
+    expect(await ledger.claim(PROVIDER, 1, LEASE_MS)).toMatchObject([{ id, attempts: 1 }]);
+  });
+
+  it('doubts all that waits or was in hand when the backup was taken, and nothing that had come to an end', async () => {
+    const [waiting] = (await queue(1)) as [string];
+    const [done, held] = (await queue(2, { provider: 'eboks' })) as [string, string];
+    const effects = await ledger.claim('eboks', 2, LEASE_MS);
+    await ledger.record(effects.filter(({ id }) => id === done).map((effect) => ended(effect, 'HANDED_OVER')));
+    expect(await ledger.doubtAll(0)).toBe(2);
+    for (const id of [waiting, held])
+      expect(await stateOf(id)).toMatchObject({ state: 'UNCERTAIN', reason: 'restored' });
+    expect(await stateOf(done)).toMatchObject({ state: 'HANDED_OVER' });
+    // whoever held it still may not write over the doubt
+    expect(await ledger.record(effects.map((effect) => ended(effect, 'QUEUED')))).toEqual([]);
+    expect(await stateOf(held)).toMatchObject({ state: 'UNCERTAIN' });
+  });
+
+  it('counts a second record of an effect as suppressed, also within one batch', async () => {
+    const [id] = (await queue(1)) as [string];
+    await ledger.queue([newEffect(id), newEffect(id)], [], 0);
+    await ledger.queue([newEffect(id), newEffect(randomUUID())], [], 0);
+    expect(await ledger.counts()).toMatchObject([{ effects: 2, recordsSuppressed: 2, doublesPrevented: 2 }]);
+    expect(counted.get('record-suppressed')).toBe(2);
+  });
+
+  it('goes on asking about what is parked, and takes the word of an operator for it', async () => {
+    const [clear, done, notDone] = (await queue(3)) as [string, string, string];
+    const effects = await ledger.claim(PROVIDER, 3, LEASE_MS);
+    await ledger.record(effects.map((effect) => ended(effect, 'PARKED', { reason: 'no-answer', asked: true })));
+    expect(await ledger.unsettledCounts()).toEqual([{ provider: PROVIDER, state: 'PARKED', count: 3 }]);
+    expect(await ledger.unsettled(2)).toMatchObject([{ state: 'PARKED', questions: 1, sender: '310000027' }, {}]);
+
+    expect(await ledger.settleByHand(done, true, 'seen in their log')).toBe(true);
+    expect(await ledger.settleByHand(notDone, false, 'not in their log')).toBe(true);
+    const asked = await ledger.claimUncertain(10, LEASE_MS, 0);
+    expect(asked.map(({ id }) => id)).toEqual([clear]);
+    await ledger.record(asked.map((effect) => ended(effect, 'HANDED_OVER', { settled: 'provider-has-it' })));
+
+    expect(await ledger.unpublished(10, -1_000)).toMatchObject(
+      expect.arrayContaining([expect.objectContaining({ id: done, operatorNote: 'seen in their log', settled: true })]),
+    );
+    expect(await ledger.claim(PROVIDER, 10, LEASE_MS)).toMatchObject([
+      { id: notDone, operatorNote: 'not in their log' },
+    ]);
+    // nothing that is settled is settled by hand again
+    for (const id of [clear, done, notDone, randomUUID()])
+      expect(await ledger.settleByHand(id, false, 'x')).toBe(false);
+    expect(await ledger.counts()).toMatchObject([
+      {
+        effects: 3,
+        intents: 4,
+        handedOver: 2,
+        inHand: 1,
+        parked: 0,
+        settled: { 'provider-has-it': 1, 'operator-handed-over': 1, 'operator-not-done': 1 },
+        doublesPrevented: 2,
+      },
+    ]);
+  });
+
+  it('does not let a worker that asks write over what an operator settled meanwhile', async () => {
+    const [id] = (await queue(1)) as [string];
+    await ledger.record((await ledger.claim(PROVIDER, 1, LEASE_MS)).map((effect) => ended(effect, 'UNCERTAIN')));
+    const asking = await ledger.claimUncertain(1, LEASE_MS, 0);
+    await ledger.settleByHand(id, true, 'seen');
+    expect(await ledger.record(asking.map((effect) => ended(effect, 'QUEUED')))).toEqual([]);
+    expect(await stateOf(id)).toMatchObject({ state: 'HANDED_OVER' });
+  });
+
+  it('can do without the columns of settling: version N−1 finds its table', async () => {
+    const [id] = (await queue(1)) as [string];
+    await ledger.record((await ledger.claim(PROVIDER, 1, LEASE_MS)).map((effect) => ended(effect, 'PARKED')));
+    await source.query(EFFECT_SETTLING_UNDONE);
+    try {
+      expect(await stateOf(id)).toMatchObject({ state: 'UNCERTAIN' });
+    } finally {
+      await source.query(EFFECT_SETTLING);
+    }
+  });
+
   it('never has an effect done twice, whatever the order of claims, answers, crashes and settling', async () => {
     /** A worker acts only on what it has claimed; the provider remembers what it was really given. */
     const step = fc.constantFrom('claim', 'answer', 'lose answer', 'fail', 'crash', 'settle', 'wake late');
@@ -186,7 +271,7 @@ describe('the effect ledger', () => {
           else if (what === 'settle') {
             const [effect] = await ledger.claimUncertain(1, LEASE_MS, 0);
             if (effect !== undefined)
-              await ledger.record([ended(effect, given > 0 ? 'HANDED_OVER' : 'QUEUED', { settled: true })]);
+              await ledger.record([ended(effect, given > 0 ? 'HANDED_OVER' : 'QUEUED', { settled: 'never-arrived' })]);
           } else if (what === 'wake late') await ledger.record(late.splice(0).map((effect) => ended(effect, 'QUEUED')));
           else if (held !== undefined) {
             if (what === 'answer' || what === 'lose answer') given += 1;

@@ -41,6 +41,7 @@ export const dispatched = (letterId: string, attempts = 1): LetterDispatched => 
   attempts,
   settled: false,
   handedOverAt: 1,
+  operatorNote: null,
 });
 
 export const dispatchedRecord = (letterId: string): Message => ({

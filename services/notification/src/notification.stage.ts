@@ -8,22 +8,34 @@ import type { RegisterEntry } from '@postgang/rules';
 import {
   CONFIG,
   draft,
+  effectCounter,
   failed,
   publish,
   RUNTIME,
   Stage,
+  type CountedAs,
+  type OnCounted,
   type Outcome,
   type Received,
   type Runtime,
 } from '@postgang/runtime';
 import type { NotificationConfig } from './config.js';
-import { IN_HAND_MS, intend, record, type Ended, type Intention } from './db/effects.js';
+import { IN_HAND_MS, intend, record, type Ended, type Intention, type NotifyEnd } from './db/effects.js';
 import type { MailEnd } from './mail-server.js';
 import { Mailer, type Mail } from './mailer.js';
 import { mailTo } from './mail-to.js';
 
 /** No mail is given to the server later than this after its intention: well before anybody else may take it for interrupted (IN_HAND_MS). */
 const SENDING_MS = 120_000;
+
+const SMTP = 'smtp';
+const COUNTED_AS: Readonly<Record<NotifyEnd, CountedAs>> = {
+  SENT: 'handed-over',
+  REFUSED: 'refused',
+  UNCERTAIN: 'uncertain',
+  // of no mail
+  NO_ADDRESS: 'put-back',
+};
 
 type Known = Ended | Mail | Error;
 
@@ -34,6 +46,8 @@ type Known = Ended | Mail | Error;
  *       ↑          │
  *       └──────────┘ certainly not sent: server away, or a passing no
  *
+ * What was perhaps sent before the database was restored begins as UNCERTAIN.
+ *
  * The row `intended` is committed before the mail server is called. Whoever finds one that nobody can have in hand any more cannot know whether
  * the mail went out: SMTP has nothing to ask. It is told as uncertain and never sent again. What was told once is told again from the row.
  */
@@ -41,6 +55,7 @@ type Known = Ended | Mail | Error;
 export class NotificationStage {
   private readonly contacts: ContactRegister;
   private readonly mailer: Mailer;
+  private readonly counted: OnCounted;
 
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
@@ -57,6 +72,7 @@ export class NotificationStage {
       tokens,
     );
     this.mailer = new Mailer(config);
+    this.counted = effectCounter(runtime);
   }
 
   @Stage('letter.notify.v1', { maxBatch: 40 })
@@ -65,8 +81,12 @@ export class NotificationStage {
     const entries = await this.lookUp(events);
     // before the intentions: they are in hand for no shorter time than counted here
     const until = performance.now() + SENDING_MS;
-    const answered = events.filter((_, index) => !(entries[index] instanceof Error));
-    const intentions = await intend(this.runtime.database, answered, this.runtime.clock.now());
+    const answered = batch.flatMap(({ event, source }, index) =>
+      entries[index] instanceof Error ? [] : [{ event, perhapsSent: source.replayed }],
+    );
+    const { intentions, suppressed } = await intend(this.runtime.database, answered, this.runtime.clock.now());
+    this.counted('record-suppressed', SMTP, suppressed);
+    this.counted('intended', SMTP, [...intentions.values()].filter((one) => one === 'mine').length);
     const known = events.map((event, index) => {
       const entry = entries[index] as RegisterEntry | Error;
       return entry instanceof Error ? entry : this.plan(event, entry, intentions.get(event.letterId) as Intention);
@@ -80,6 +100,11 @@ export class NotificationStage {
     const notSent = events.filter((_, index) => isMail(known[index]) && results[index] instanceof Error);
     // a batch that is delivered again keeps its offsets, and what has come to an end in it is told from the rows then
     await record(this.runtime.database, ends, notSent, away === undefined ? batch : undefined);
+    this.counted('put-back', SMTP, notSent.length);
+    known.forEach((one, index) => {
+      const result = results[index] as Ended | Error;
+      if (isMail(one) && !(result instanceof Error)) this.counted(COUNTED_AS[result.outcome], SMTP, 1);
+    });
     if (away !== undefined) throw away;
     return batch.map(({ event, key }, index) => {
       const result = results[index] as Ended | Error;

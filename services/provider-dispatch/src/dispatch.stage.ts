@@ -7,6 +7,7 @@ import { encode } from '@postgang/pipeline';
 import { AccessPoint } from '@postgang/providers';
 import {
   CONFIG,
+  effectCounter,
   EffectLedger,
   publish,
   RUNTIME,
@@ -18,6 +19,8 @@ import {
 import { createHash } from 'node:crypto';
 import type { ProviderDispatchConfig } from './config.js';
 import { Dispatcher } from './dispatcher.js';
+import { EffectFigures } from './effect-figures.js';
+import { VISIBILITY_LAG_MS } from './fates.js';
 import { ReceiptPoller } from './receipt-poller.js';
 
 export const DOCUMENTS = Symbol('documents');
@@ -26,6 +29,7 @@ export const DOCUMENTS = Symbol('documents');
 @Controller()
 export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly ledger: EffectLedger;
+  private readonly figures: EffectFigures;
   private dispatcher: Dispatcher | undefined;
   private poller: ReceiptPoller | undefined;
 
@@ -34,11 +38,14 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
     @Inject(CONFIG) private readonly config: ProviderDispatchConfig,
     @Inject(DOCUMENTS) private readonly store: DocumentStore,
   ) {
-    this.ledger = new EffectLedger(runtime.database);
+    this.ledger = new EffectLedger(runtime.database, effectCounter(runtime));
+    this.figures = new EffectFigures(runtime, this.ledger);
   }
 
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
     const { runtime, config } = this;
+    await this.settleFirst();
+    this.figures.start();
     const signer = signingIdentityFromPem(config.OPERATOR_KEY, config.OPERATOR_CHAIN);
     const tokens = new MaskinportenTokens({
       issuer: config.MASKINPORTEN_ISSUER,
@@ -86,7 +93,7 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
   @Stage('letter.dispatch.<provider>.v1', { everyMs: 200 })
   async handle(batch: readonly Received<'letter.dispatch.v1'>[]): Promise<readonly Outcome[]> {
     await this.ledger.queue(
-      batch.map(({ event, traceparent }) => ({
+      batch.map(({ event, traceparent, source }) => ({
         id: event.messageId,
         letterId: event.letterId,
         leg: event.leg,
@@ -94,15 +101,24 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
         lane: event.sender,
         payload: encode('letter.dispatch.v1', event),
         traceparent,
+        perhapsDone: source.replayed,
       })),
       batch,
+      VISIBILITY_LAG_MS,
     );
     this.dispatcher?.wake(new Set(batch.map(({ event }) => event.provider)));
     return batch.map(() => publish());
   }
 
+  /** A restored database does not know what was handed over since the backup: nothing goes out before it has been asked for. */
+  private async settleFirst(): Promise<void> {
+    if (!(await this.runtime.isRestored())) return;
+    const effects = await this.ledger.doubtAll(VISIBILITY_LAG_MS);
+    this.runtime.log.warn({ effects }, 'the database was restored: what waits for hand-over is asked for first');
+  }
+
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.dispatcher?.stop(), this.poller?.stop()]);
+    await Promise.all([this.figures.stop(), this.dispatcher?.stop(), this.poller?.stop()]);
     await this.store.close();
   }
 }

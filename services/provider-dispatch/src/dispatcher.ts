@@ -127,8 +127,19 @@ export class Dispatcher {
 
   private async settle(): Promise<boolean> {
     const effects = await this.parts.ledger.claimUncertain(SETTLED_AT_ONCE, LEASE_MS, VISIBILITY_LAG_MS);
-    await eachLimited(effects, async (effect) => this.ended.add(afterSettle(effect, await this.ask(effect))));
+    await eachLimited(effects, async (effect) => {
+      const known = afterSettle(effect, await this.ask(effect));
+      if (known.state === 'PARKED' && effect.state !== 'PARKED') this.logParked(effect);
+      this.ended.add(known);
+    });
     return effects.length === SETTLED_AT_ONCE;
+  }
+
+  private logParked({ id, letterId, leg, provider, reason }: Effect): void {
+    this.parts.runtime.log.error(
+      { effect: id, letterId, leg, provider, reason },
+      "asked often, and there was no clear answer: parked until the provider answers, or an operator says 'postgang effects settle'",
+    );
   }
 
   private async askAboutSilent(): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { SendResult, SettleResult } from '@postgang/providers';
 import type { Effect } from '@postgang/runtime';
-import { afterSend, afterSettle, MOST_ATTEMPTS, tryAgain } from './fates.js';
+import { afterSend, afterSettle, MOST_ATTEMPTS, MOST_QUESTIONS, tryAgain } from './fates.js';
 
 const effect = (attempts: number, reason: string | null = null): Effect => ({
   id: 'e',
@@ -14,6 +14,9 @@ const effect = (attempts: number, reason: string | null = null): Effect => ({
   state: 'INTENDED',
   attempts,
   settled: false,
+  settledHow: null,
+  operatorNote: null,
+  questions: 0,
   fence: 1,
   reason,
   doneAt: null,
@@ -48,8 +51,13 @@ describe('after a call', () => {
 
 describe('after asking', () => {
   it.each<[string, Effect, SettleResult, object]>([
-    ['it has it', effect(1), { kind: 'handed-over' }, { state: 'HANDED_OVER', settled: true }],
-    ['it has given up', effect(1), { kind: 'refused', reason: 'x' }, { state: 'REFUSED', reason: 'x', settled: true }],
+    ['it has it', effect(1), { kind: 'handed-over' }, { state: 'HANDED_OVER', settled: 'provider-has-it' }],
+    [
+      'it has given up',
+      effect(1),
+      { kind: 'refused', reason: 'x' },
+      { state: 'REFUSED', reason: 'x', settled: 'provider-refused' },
+    ],
     ['it never got it', effect(1), { kind: 'unknown-there' }, { state: 'QUEUED', reason: 'never-arrived' }],
     [
       'its gateway was down, for the twentieth time',
@@ -63,9 +71,21 @@ describe('after asking', () => {
     expect(afterSettle(given, result)).toMatchObject(expected);
   });
 
+  it('it does not say: it is asked later and later, then parked for a person, and still asked once an hour', () => {
+    const asked = Array.from({ length: MOST_QUESTIONS + 1 }, (_, questions) =>
+      afterSettle({ ...effect(1, 'no-answer'), questions }, { kind: 'still-uncertain', reason: 'x' }),
+    );
+    const waits = asked.map(({ waitMs }) => waitMs);
+    expect(waits).toEqual([...waits].sort((a, b) => a - b));
+    expect(asked.map(({ state }) => state).slice(-3)).toEqual(['UNCERTAIN', 'PARKED', 'PARKED']);
+    expect(asked.at(-1)).toMatchObject({ waitMs: 3_600_000, reason: 'no-answer', asked: true, settled: null });
+    // all that before it is parked takes a good hour: an outage of minutes parks nothing
+    expect(waits.slice(0, MOST_QUESTIONS - 1).reduce((sum, wait) => sum + wait, 0)).toBeGreaterThan(3_600_000);
+  });
+
   it('a no at a later attempt counts when none of the earlier ones got through', () => {
     const later = afterSend(effect(2), { kind: 'refused', reason: 'invalid-signature' });
     const settled = afterSettle(effect(2, later.reason), { kind: 'unknown-there' });
-    expect(settled).toMatchObject({ state: 'REFUSED', reason: 'invalid-signature', settled: true });
+    expect(settled).toMatchObject({ state: 'REFUSED', reason: 'invalid-signature', settled: 'never-arrived' });
   });
 });

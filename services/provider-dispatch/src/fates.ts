@@ -1,13 +1,25 @@
 import { uuidv5, decode, type LetterDispatch } from '@postgang/pipeline';
 import type { SendResult, SettleResult } from '@postgang/providers';
 import { REFUSALS } from '@postgang/rules';
-import { draft, storedDraft, type Abandoned, type Draft, type Effect, type EffectOutcome } from '@postgang/runtime';
+import {
+  draft,
+  storedDraft,
+  type Abandoned,
+  type Draft,
+  type Effect,
+  type EffectOutcome,
+  type SettledHow,
+} from '@postgang/runtime';
 
 /** How long the access point may take to show a message it took. */
 export const VISIBILITY_LAG_MS = 10_000;
 /** A delegation that lapsed is mended by a person at the agency. */
 export const BLOCKED_MS = 30_000;
 export const MOST_ATTEMPTS = 20;
+/** Asked so often, in a good hour, without a clear answer: a person must look. It is still asked about, seldom. */
+export const MOST_QUESTIONS = 12;
+const LONGEST_BETWEEN_QUESTIONS_MS = 600_000;
+const ASK_PARKED_MS = 3_600_000;
 /** What stands before the access point cannot reach it; asked, it knows nothing of the message. */
 const OUTAGES = new Set(['status-502', 'status-503', 'status-504']);
 const OUTAGE_MS = 15_000;
@@ -19,14 +31,15 @@ export const outcome = (
   state: EffectOutcome['state'],
   reason: string | null,
   waitMs = 0,
-  more: { settled?: boolean; free?: boolean } = {},
+  more: { settled?: SettledHow; free?: boolean; asked?: boolean } = {},
 ): EffectOutcome => ({
   id: effect.id,
   fence: effect.fence,
   state,
   reason,
   waitMs,
-  settled: more.settled ?? false,
+  settled: more.settled ?? null,
+  asked: more.asked ?? false,
   free: more.free ?? false,
 });
 
@@ -61,22 +74,29 @@ export function afterSend(effect: Effect, result: SendResult): EffectOutcome {
 export function afterSettle(effect: Effect, result: SettleResult): EffectOutcome {
   switch (result.kind) {
     case 'handed-over':
-      return outcome(effect, 'HANDED_OVER', null, 0, { settled: true });
+      return outcome(effect, 'HANDED_OVER', null, 0, { settled: 'provider-has-it' });
     case 'refused':
-      return outcome(effect, 'REFUSED', result.reason, 0, { settled: true });
+      return outcome(effect, 'REFUSED', result.reason, 0, { settled: 'provider-refused' });
     case 'unknown-there':
       if (effect.reason?.startsWith(REFUSED_LATER) === true)
-        return outcome(effect, 'REFUSED', effect.reason.slice(REFUSED_LATER.length), 0, { settled: true });
+        return outcome(effect, 'REFUSED', effect.reason.slice(REFUSED_LATER.length), 0, { settled: 'never-arrived' });
       // an outage, as gateways tell it: it burns no attempt, however long it lasts
       if (OUTAGES.has(effect.reason ?? ''))
-        return outcome(effect, 'QUEUED', 'never-arrived', OUTAGE_MS, { settled: true, free: true });
+        return outcome(effect, 'QUEUED', 'never-arrived', OUTAGE_MS, { settled: 'never-arrived', free: true });
       return effect.attempts >= MOST_ATTEMPTS
-        ? outcome(effect, 'FAILED', 'attempts-exhausted', 0, { settled: true })
-        : outcome(effect, 'QUEUED', 'never-arrived', 0, { settled: true });
+        ? outcome(effect, 'FAILED', 'attempts-exhausted', 0, { settled: 'never-arrived' })
+        : outcome(effect, 'QUEUED', 'never-arrived', 0, { settled: 'never-arrived' });
     case 'still-uncertain':
-      // what it was first uncertain about is what settling must know
-      return outcome(effect, 'UNCERTAIN', effect.reason ?? result.reason, VISIBILITY_LAG_MS);
+      return askAgain(effect, result.reason);
   }
+}
+
+/** Later and later, then parked. What it was first uncertain about is what settling must know. */
+function askAgain(effect: Effect, reason: string): EffectOutcome {
+  const first = effect.reason ?? reason;
+  if (effect.questions + 1 >= MOST_QUESTIONS) return outcome(effect, 'PARKED', first, ASK_PARKED_MS, { asked: true });
+  const waitMs = Math.min(VISIBILITY_LAG_MS * 2 ** effect.questions, LONGEST_BETWEEN_QUESTIONS_MS);
+  return outcome(effect, 'UNCERTAIN', first, waitMs, { asked: true });
 }
 
 /** The row alone decides what is said, so that saying it again says the same. */
@@ -97,6 +117,7 @@ export function draftOf(effect: Effect): Draft {
       attempts: effect.attempts,
       settled: effect.settled,
       handedOverAt: endedAt(effect),
+      operatorNote: effect.operatorNote,
     },
     options,
   );

@@ -1,8 +1,7 @@
 import 'reflect-metadata';
 import type { Service } from '@postgang/runtime';
 import { providerDispatchConfig, type ProviderDispatchConfig } from './config.js';
-import { Initial1763900000000 } from './db/1-initial.migration.js';
-import { EffectViews1765000000000 } from './db/3-effect-views.migration.js';
+import { MIGRATIONS } from './db/migrations.js';
 import { ProviderDispatchModule } from './provider-dispatch.module.js';
 
 /** Hands packages to their providers, each once, and fetches the receipts. */
@@ -10,6 +9,6 @@ export const service: Service<ProviderDispatchConfig> = {
   name: 'provider-dispatch',
   config: providerDispatchConfig,
   module: () => ({ module: ProviderDispatchModule }),
-  database: { entities: [], migrations: [Initial1763900000000, EffectViews1765000000000] },
+  database: { entities: [], migrations: MIGRATIONS },
   topicParameters: (_runtime, config) => Promise.resolve({ provider: config.OWNED_PROVIDERS }),
 };

@@ -107,6 +107,7 @@ export class LetterFacts {
       attempts: 1,
       settled: false,
       handedOverAt: Date.now(),
+      operatorNote: null,
     };
   }
 }

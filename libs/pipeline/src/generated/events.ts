@@ -203,12 +203,14 @@ export interface LetterDispatched {
   conversationId: string;
   /** Message id used. */
   messageId: string;
-  /** Calls it took, from 1. */
+  /** Calls it took, from 1; 0 when it was taken before the database was restored from a backup, and is known by asking only. */
   attempts: number;
-  /** The outcome was uncertain and was settled by asking the provider. */
+  /** The outcome was uncertain and was settled by asking the provider, or by an operator. */
   settled: boolean;
   /** When the provider took it, as far as we know. */
   handedOverAt: number;
+  /** What the operator gave as reason who settled the uncertain outcome by hand; null otherwise. Nothing personal. */
+  operatorNote: string | null;
 }
 
 /** A service message is to be sent about a delivered letter. */

@@ -803,6 +803,75 @@ export const SCHEMAS = {
      "doc": "When the provider took it, as far as we know."
     }
    ]
+  },
+  {
+   "type": "record",
+   "name": "LetterDispatched",
+   "namespace": "no.postgang",
+   "doc": "The provider has taken the leg over.",
+   "fields": [
+    {
+     "name": "letterId",
+     "type": {
+      "type": "string",
+      "logicalType": "uuid"
+     },
+     "doc": "The letter."
+    },
+    {
+     "name": "leg",
+     "type": "int",
+     "doc": "Number of the leg."
+    },
+    {
+     "name": "provider",
+     "type": "string",
+     "doc": "Who took it."
+    },
+    {
+     "name": "conversationId",
+     "type": {
+      "type": "string",
+      "logicalType": "uuid"
+     },
+     "doc": "Conversation of the leg."
+    },
+    {
+     "name": "messageId",
+     "type": {
+      "type": "string",
+      "logicalType": "uuid"
+     },
+     "doc": "Message id used."
+    },
+    {
+     "name": "attempts",
+     "type": "int",
+     "doc": "Calls it took, from 1; 0 when it was taken before the database was restored from a backup, and is known by asking only."
+    },
+    {
+     "name": "settled",
+     "type": "boolean",
+     "doc": "The outcome was uncertain and was settled by asking the provider, or by an operator."
+    },
+    {
+     "name": "handedOverAt",
+     "type": {
+      "type": "long",
+      "logicalType": "timestamp-millis"
+     },
+     "doc": "When the provider took it, as far as we know."
+    },
+    {
+     "name": "operatorNote",
+     "type": [
+      "null",
+      "string"
+     ],
+     "default": null,
+     "doc": "What the operator gave as reason who settled the uncertain outcome by hand; null otherwise. Nothing personal."
+    }
+   ]
   }
  ],
  "letter.notify.v1": [

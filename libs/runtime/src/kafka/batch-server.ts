@@ -25,7 +25,7 @@ import { sealRecord } from '../sealed-record.js';
 import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
 import { heartbeatMs, kafkaConsumer, type FetchTuning } from './client.js';
 import { Committer } from './committer.js';
-import { seekToOwnPositions, type Assignment, type Positions } from './own-positions.js';
+import { placeKey, seekToOwnPositions, type Assignment, type Positions, type Replays } from './own-positions.js';
 import { dueNow, rawRecord, recordId } from './incoming.js';
 import type { BatchingSender } from './sender.js';
 
@@ -61,6 +61,8 @@ const POSITIONS_AGAIN_MS = 1_000;
 const PAUSE_MS = [500, 1_000, 2_000, 5_000] as const;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const CONCURRENT_PARTITIONS = 128;
+/** Records of a partition between two commits. */
+const IN_HAND = 500;
 
 export class KafkaBatchServer extends Server implements CustomTransportStrategy {
   private readonly gatherers = new Map<TopicPattern, Gatherer>();
@@ -72,6 +74,8 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   private readonly assigned = { main: false, retry: false };
   private seeking: Promise<void> = Promise.resolve();
   private assignments = 0;
+  /** What a restored database has not got, though it was handled. Only of what is assigned. */
+  private replays: Replays = new Map();
   /** Set before listen() by services that keep their offsets with their state. */
   positions: Positions | undefined;
   stopped: Error | undefined;
@@ -243,9 +247,9 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     const { batch } = payload;
     const topic = batch.topic.slice(this.options.topicPrefix.length);
     const retried = this.retryTopics.includes(topic);
-    const chunk = 500;
-    for (let from = 0; from < batch.messages.length; from += chunk) {
-      const messages = batch.messages.slice(from, from + chunk);
+    const replay = this.replays.get(placeKey(batch.topic, batch.partition));
+    for (let from = 0; from < batch.messages.length; from += IN_HAND) {
+      const messages = batch.messages.slice(from, from + IN_HAND);
       const { ready, dueIn } = retried ? dueNow(messages, Date.now()) : { ready: messages, dueIn: undefined };
       if (ready.length > 0) {
         const setAside = await this.handle(ready.map((message) => rawRecord(message, topic, batch.partition, retried)));
@@ -254,7 +258,8 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         if (payload.isStale()) return;
         if (setAside > 0 && !retried && this.statelessTopics([batch.topic]).size === 0)
           await this.positions?.pass(topic, batch.partition, next);
-        await committer.commit(payload, next.toString());
+        // the broker's place tells the next start, too, how far all was handled once
+        if (replay === undefined || next > replay.committed) await committer.commit(payload, next.toString());
         payload.resolveOffset(last);
       }
       if (dueIn !== undefined) return this.resumeIn(payload.pause(), dueIn);
@@ -302,9 +307,15 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         partition: raw.partition,
         offset: BigInt(raw.offset),
         retried: origin !== raw.topic,
+        replayed: origin === raw.topic && this.isReplayed(raw),
       },
     };
     return { gatherer, arrived: { received, raw } };
+  }
+
+  private isReplayed({ topic, partition, offset }: RawRecord): boolean {
+    const replay = this.replays.get(placeKey(this.options.topicPrefix + topic, partition));
+    return replay !== undefined && BigInt(offset) < replay.until;
   }
 
   private async setAside(raw: RawRecord, error: unknown): Promise<void> {
@@ -388,10 +399,12 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     while (mine === this.assignments && !this.closed) {
       try {
         const groupId = `${topicPrefix}${service}`;
-        return await seekToOwnPositions(consumer, assignment, {
+        this.replays = await seekToOwnPositions(consumer, assignment, {
           ...{ kafka, topicPrefix, groupId, positions, log },
           without: this.statelessTopics(Object.keys(assignment)),
+          inHand: IN_HAND,
         });
+        return;
       } catch (error) {
         log.warn({ err: error }, 'own positions could not be read yet');
         await new Promise((resolve) => setTimeout(resolve, POSITIONS_AGAIN_MS));

@@ -1,32 +1,59 @@
 import { describe, expect, it } from '@jest/globals';
 import pino from 'pino';
-import { seekToOwnPositions, type OwnPositionsOptions } from './own-positions.js';
+import {
+  isBehindBroker,
+  placeKey,
+  seekToOwnPositions,
+  type OwnPositionsOptions,
+  type Replay,
+} from './own-positions.js';
 
 const TOPIC = 'p.letter.status.v1';
 
-/** Where a consumer is sent when the broker has committed 5,000 of a topic that begins at 17. */
-async function seeks(own: ReadonlyMap<number, bigint>, without: readonly string[] = []): Promise<unknown[]> {
-  const found: unknown[] = [];
+const IN_HAND = 500;
+
+interface Found {
+  readonly seeks: unknown[];
+  readonly replay: Replay | undefined;
+}
+
+const kafkaWith = (high: string): OwnPositionsOptions['kafka'] => {
   const admin = {
     connect: () => Promise.resolve(),
     disconnect: () => Promise.resolve(),
     fetchOffsets: () => Promise.resolve([{ topic: TOPIC, partitions: [{ partition: 0, offset: '5000' }] }]),
-    fetchTopicOffsets: () => Promise.resolve([{ partition: 0, low: '17', high: '5000' }]),
+    fetchTopicOffsets: () => Promise.resolve([{ partition: 0, low: '17', high }]),
   };
-  await seekToOwnPositions(
+  return { admin: () => admin } as unknown as OwnPositionsOptions['kafka'];
+};
+
+const positionsOf = (own: ReadonlyMap<number, bigint>): OwnPositionsOptions['positions'] => ({
+  load: () => Promise.resolve(own),
+  pass: () => Promise.resolve(),
+});
+
+/** Where a consumer is sent when the broker has committed 5,000 of a topic that begins at 17 and ends at `high`. */
+async function find(
+  own: ReadonlyMap<number, bigint>,
+  { without = [], high = '9000' }: { without?: readonly string[]; high?: string } = {},
+): Promise<Found> {
+  const found: unknown[] = [];
+  const replays = await seekToOwnPositions(
     { seek: (place) => void found.push(place) },
     { [TOPIC]: [0] },
     {
-      kafka: { admin: () => admin } as unknown as OwnPositionsOptions['kafka'],
+      kafka: kafkaWith(high),
       topicPrefix: 'p.',
       groupId: 'p.receipts',
-      positions: { load: () => Promise.resolve(own), pass: () => Promise.resolve() },
+      positions: positionsOf(own),
       without: new Set(without),
+      inHand: IN_HAND,
       log: pino({ level: 'silent' }),
     },
   );
-  return found;
+  return { seeks: found, replay: replays.get(placeKey(TOPIC, 0)) };
 }
+const seeks = async (...args: Parameters<typeof find>): Promise<unknown[]> => (await find(...args)).seeks;
 
 describe('where reading begins', () => {
   it('is where the database stands when it is behind', async () => {
@@ -42,6 +69,30 @@ describe('where reading begins', () => {
   });
 
   it("is the broker's place for a stage without state: the agencies would be told everything again", async () => {
-    expect(await seeks(new Map(), [TOPIC])).toEqual([]);
+    expect(await find(new Map(), { without: [TOPIC] })).toEqual({ seeks: [], replay: undefined });
+  });
+});
+
+describe('what was handled before a restore', () => {
+  it('is all that was committed, and what may have been in hand beyond it', async () => {
+    expect((await find(new Map([[0, 4_000n]]))).replay).toEqual({ committed: 5_000n, until: 5_500n });
+  });
+
+  it('ends where the topic ended: what is written later is new', async () => {
+    expect((await find(new Map([[0, 4_000n]]), { high: '5003' })).replay?.until).toBe(5_003n);
+  });
+
+  it('is nothing where the database is not behind', async () => {
+    expect((await find(new Map([[0, 5_000n]]))).replay).toBeUndefined();
+  });
+
+  it.each([
+    [4_999n, true],
+    [5_000n, false],
+    [undefined, true],
+  ])('is known at the start, before anything is assigned: own place %s', async (own, behind) => {
+    const positions = positionsOf(own === undefined ? new Map() : new Map([[0, own]]));
+    const place = { topicPrefix: 'p.', groupId: 'p.receipts', positions };
+    expect(await isBehindBroker({ kafka: kafkaWith('9000'), ...place })).toBe(behind);
   });
 });

@@ -15,40 +15,84 @@ export interface OwnPositionsOptions {
   readonly topicPrefix: string;
   readonly groupId: string;
   readonly positions: Positions;
+  /** Most records of a partition that are handled before the place behind them is committed. */
+  readonly inHand: number;
   readonly log: Logger;
 }
 
 /** Partitions by topic, as the group's leader gave them out. */
 export type Assignment = Readonly<Record<string, readonly number[]>>;
 
-/** Where the database stands behind what was committed to the broker, reading begins at the database's place. Throws when either is away. */
+/** Records below `until` were, or may have been, handled before; `committed` is the broker's place, which the replay leaves as it is. */
+export interface Replay {
+  readonly committed: bigint;
+  readonly until: bigint;
+}
+/** By {@link placeKey}. */
+export type Replays = ReadonlyMap<string, Replay>;
+export const placeKey = (topic: string, partition: number): string => `${topic}/${partition}`;
+
+/**
+ * Where the database stands behind what was committed to the broker, reading begins at the database's place. Returns what is replayed so. Throws
+ * when either is away.
+ */
 export async function seekToOwnPositions(
   consumer: Pick<Consumer, 'seek'>,
   assignment: Assignment,
-  { kafka, topicPrefix, groupId, positions, without, log }: OwnPositionsOptions,
-): Promise<void> {
+  { kafka, topicPrefix, groupId, positions, without, inHand, log }: OwnPositionsOptions,
+): Promise<Replays> {
   const admin = kafka.admin();
+  const replays = new Map<string, Replay>();
   try {
     await admin.connect();
     for (const [topic, partitions] of Object.entries(assignment)) {
       if (without.has(topic)) continue;
       const own = await positions.load(topic.slice(topicPrefix.length), partitions);
       const committed = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [];
-      const earliest = new Map(
-        (await admin.fetchTopicOffsets(topic)).map((entry) => [entry.partition, BigInt(entry.low)]),
-      );
+      const ends = new Map((await admin.fetchTopicOffsets(topic)).map((entry) => [entry.partition, entry]));
       for (const partition of partitions) {
         const kafkaOffset = BigInt(committed.find((entry) => entry.partition === partition)?.offset ?? '-1');
-        const low = earliest.get(partition) ?? 0n;
-        const mine = own.get(partition) ?? low;
+        const { low = '0', high = '0' } = ends.get(partition) ?? {};
+        const mine = own.get(partition) ?? BigInt(low);
         if (kafkaOffset <= mine) continue;
         log.warn(
           { topic, partition, own: mine.toString(), committed: kafkaOffset.toString() },
           'database is behind the committed offset; replaying',
         );
-        consumer.seek({ topic, partition, offset: (mine > low ? mine : low).toString() });
+        consumer.seek({ topic, partition, offset: (mine > BigInt(low) ? mine : BigInt(low)).toString() });
+        // whoever handled them may have died before it committed the last ones
+        replays.set(placeKey(topic, partition), {
+          committed: kafkaOffset,
+          until: lesser(kafkaOffset + BigInt(inHand), BigInt(high)),
+        });
       }
     }
+    return replays;
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
+
+const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
+/** True when the database is behind the broker in any partition of the group: it was restored from a backup. Throws when either is away. */
+export async function isBehindBroker({
+  kafka,
+  topicPrefix,
+  groupId,
+  positions,
+}: Pick<OwnPositionsOptions, 'kafka' | 'topicPrefix' | 'groupId' | 'positions'>): Promise<boolean> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    for (const { topic, partitions } of await admin.fetchOffsets({ groupId })) {
+      const own = await positions.load(
+        topic.slice(topicPrefix.length),
+        partitions.map(({ partition }) => partition),
+      );
+      if (partitions.some(({ partition, offset }) => BigInt(offset) > (own.get(partition) ?? 0n))) return true;
+    }
+    return false;
   } finally {
     await admin.disconnect().catch(() => undefined);
   }

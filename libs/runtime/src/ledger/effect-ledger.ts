@@ -1,49 +1,8 @@
 import type { Manager } from '../database.js';
 import { ConsumedOffsets } from '../positions.js';
+import { countsOf, type CountRow, type EffectCounts } from './effect-counts.js';
+import type { EffectState, SettledHow } from './effect-state.js';
 import type { Received } from '../stage.js';
-
-/**
- * The effect ledger: nothing irreversible is done outside without a row that says so beforehand. Life of an effect:
- *
- *   QUEUED → INTENDED ─→ HANDED_OVER | REFUSED                the provider's own word
- *      ↑        ├──────→ QUEUED with a not-before              certainly not done; tried again later
- *      │        └──────→ UNCERTAIN                             no clear answer, or the lease ran out
- *      └─── UNCERTAIN ─→ HANDED_OVER | REFUSED | QUEUED        settled by asking the provider
- *   attempts exhausted → FAILED        HANDED_OVER → REFUSED when the provider gives up afterwards
- *
- * INTENDED is committed before the call, with a lease longer than the call may take and a fencing token: a worker that wakes up late cannot
- * write over what was settled meanwhile. What came of a row is published from the row, then marked.
- */
-export const EFFECT_TABLE = `
-  CREATE TABLE effect (
-    id uuid PRIMARY KEY,
-    letter_id uuid NOT NULL,
-    leg int NOT NULL,
-    provider text NOT NULL,
-    lane text NOT NULL,
-    payload bytea NOT NULL,
-    traceparent text,
-    state text NOT NULL DEFAULT 'QUEUED',
-    attempts int NOT NULL DEFAULT 0,
-    settled boolean NOT NULL DEFAULT false,
-    not_before timestamptz NOT NULL DEFAULT now(),
-    lease_until timestamptz,
-    fence int NOT NULL DEFAULT 0,
-    reason text,
-    checked_at timestamptz,
-    answered_at timestamptz,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    done_at timestamptz,
-    published_at timestamptz
-  );
-  CREATE INDEX effect_queued ON effect (provider, not_before) WHERE state = 'QUEUED';
-  CREATE INDEX effect_lane ON effect (lane) WHERE state = 'QUEUED';
-  CREATE INDEX effect_intended ON effect (lease_until) WHERE state = 'INTENDED';
-  CREATE INDEX effect_uncertain ON effect (not_before) WHERE state = 'UNCERTAIN';
-  CREATE INDEX effect_unanswered ON effect (done_at) WHERE state = 'HANDED_OVER' AND answered_at IS NULL;
-  CREATE INDEX effect_unpublished ON effect (done_at) WHERE done_at IS NOT NULL AND published_at IS NULL`;
-
-export type EffectState = 'QUEUED' | 'INTENDED' | 'HANDED_OVER' | 'REFUSED' | 'UNCERTAIN' | 'FAILED';
 
 export interface NewEffect {
   readonly id: string;
@@ -54,12 +13,19 @@ export interface NewEffect {
   readonly lane: string;
   readonly payload: Buffer;
   readonly traceparent: string | undefined;
+  /** Its record was consumed before this database was restored: somebody may have done it. */
+  readonly perhapsDone?: boolean;
 }
 
-export interface Effect extends NewEffect {
+export interface Effect extends Omit<NewEffect, 'perhapsDone'> {
   readonly state: EffectState;
   readonly attempts: number;
   readonly settled: boolean;
+  readonly settledHow: SettledHow | null;
+  /** What the operator said who settled it. */
+  readonly operatorNote: string | null;
+  /** Asked so often without a clear answer. */
+  readonly questions: number;
   readonly fence: number;
   readonly reason: string | null;
   readonly doneAt: Date | null;
@@ -70,12 +36,51 @@ export interface EffectOutcome {
   readonly fence: number;
   readonly state: EffectState;
   readonly reason: string | null;
-  /** When the row may be looked at again, in milliseconds from now; for QUEUED and UNCERTAIN. */
+  /** When the row may be looked at again, in milliseconds from now; for QUEUED, UNCERTAIN and PARKED. */
   readonly waitMs: number;
-  readonly settled: boolean;
+  readonly settled: SettledHow | null;
+  /** It was asked about, and there was no clear answer. */
+  readonly asked: boolean;
   /** The call was never made: the attempt does not count. */
   readonly free: boolean;
 }
+
+/** Nobody knows yet whether it was done. */
+export interface UnsettledEffect {
+  readonly id: string;
+  readonly letterId: string;
+  readonly leg: number;
+  readonly provider: string;
+  readonly sender: string;
+  readonly state: EffectState;
+  readonly reason: string | null;
+  readonly attempts: number;
+  readonly questions: number;
+  readonly since: Date;
+}
+
+/** What is counted as it happens, for metrics: an intention, an end, or how one was settled. */
+export type CountedAs =
+  | 'intended'
+  | 'put-back'
+  | 'handed-over'
+  | 'refused'
+  | 'failed'
+  | 'uncertain'
+  | 'parked'
+  | 'record-suppressed'
+  | SettledHow;
+export type OnCounted = (what: CountedAs, provider: string, count: number) => void;
+
+const COUNTED_AS: Readonly<Record<EffectState, CountedAs>> = {
+  QUEUED: 'put-back',
+  INTENDED: 'intended',
+  HANDED_OVER: 'handed-over',
+  REFUSED: 'refused',
+  FAILED: 'failed',
+  UNCERTAIN: 'uncertain',
+  PARKED: 'parked',
+};
 
 interface Row {
   id: string;
@@ -88,48 +93,101 @@ interface Row {
   state: EffectState;
   attempts: number;
   settled: boolean;
+  settled_how: SettledHow | null;
+  operator_note: string | null;
+  questions: number;
   fence: number;
   reason: string | null;
   done_at: Date | null;
 }
 
 const COLUMNS =
-  'id, letter_id, leg, provider, lane, payload, traceparent, state, attempts, settled, fence, reason, done_at';
-const effectOf = ({ letter_id: letterId, done_at: doneAt, traceparent, ...row }: Row): Effect => ({
+  'id, letter_id, leg, provider, lane, payload, traceparent, state, attempts, settled, settled_how, operator_note, questions, fence, reason, done_at';
+const effectOf = ({ letter_id, done_at, settled_how, operator_note, traceparent, ...row }: Row): Effect => ({
   ...row,
-  letterId,
-  doneAt,
+  letterId: letter_id,
+  doneAt: done_at,
+  settledHow: settled_how,
+  operatorNote: operator_note,
   traceparent: traceparent ?? undefined,
 });
 /** TypeORM answers UPDATE … RETURNING with rows and their count. */
 const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?? []).map(effectOf);
 
+/**
+ * The effect ledger: nothing irreversible is done outside without a row that says so beforehand. Life of an effect:
+ *
+ *   QUEUED → INTENDED ─→ HANDED_OVER | REFUSED                the provider's own word
+ *      ↑        ├──────→ QUEUED with a not-before              certainly not done; tried again later
+ *      │        └──────→ UNCERTAIN                             no clear answer, or the lease ran out
+ *      └─── UNCERTAIN ─→ HANDED_OVER | REFUSED | QUEUED        settled by asking the provider
+ *   asked so often in vain → PARKED: an operator may settle it; it is still asked about, seldom
+ *   attempts exhausted → FAILED        HANDED_OVER → REFUSED when the provider gives up afterwards
+ *
+ * An effect that may have been done before a database was restored from a backup begins, or goes on, as UNCERTAIN.
+ *
+ * INTENDED is committed before the call, with a lease longer than the call may take and a fencing token: a worker that wakes up late cannot
+ * write over what was settled meanwhile. What came of a row is published from the row, then marked.
+ */
 export class EffectLedger {
-  constructor(private readonly database: Manager) {}
+  constructor(
+    private readonly database: Manager,
+    private readonly onCounted: OnCounted = () => undefined,
+  ) {}
 
-  /** One statement with the batch's offsets, hence one transaction. An effect that is there already stays as it is. */
-  async queue(effects: readonly NewEffect[], batch: readonly Received[]): Promise<void> {
-    await this.database.query(
-      `WITH offsets AS (${ConsumedOffsets.clause(8)})
-       INSERT INTO effect (id, letter_id, leg, provider, lane, payload, traceparent)
-       SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bytea[], $7::text[])
-       ON CONFLICT (id) DO NOTHING`,
+  /**
+   * One statement with the batch's offsets, hence one transaction. An effect that is there already stays as it is, and the record is counted as
+   * suppressed. One that was perhaps done is uncertain, and is settled by asking after `lagMs`.
+   */
+  async queue(effects: readonly NewEffect[], batch: readonly Received[], lagMs: number): Promise<void> {
+    // in id order, each once: a statement cannot meet a row twice, and two that share rows would wait for each other
+    const byId = new Map(effects.map((effect) => [effect.id, effect]));
+    const distinct = [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    const again: { provider: string; count: number }[] = await this.database.query(
+      `WITH offsets AS (${ConsumedOffsets.clause(10)}),
+       queued AS (
+         INSERT INTO effect AS e (id, letter_id, leg, provider, lane, payload, traceparent, state, reason, not_before)
+         SELECT id, letter_id, leg, provider, lane, payload, traceparent,
+           CASE WHEN perhaps_done THEN 'UNCERTAIN' ELSE 'QUEUED' END,
+           CASE WHEN perhaps_done THEN 'restored' END,
+           now() + CASE WHEN perhaps_done THEN $9::int ELSE 0 END * interval '1 millisecond'
+         FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::boolean[])
+           AS t(id, letter_id, leg, provider, lane, payload, traceparent, perhaps_done)
+         ON CONFLICT (id) DO UPDATE SET suppressed = e.suppressed + 1
+         RETURNING e.provider, xmax <> 0 AS again)
+       SELECT provider, count(*)::int AS count FROM queued WHERE again GROUP BY provider`,
       [
-        effects.map((e) => e.id),
-        effects.map((e) => e.letterId),
-        effects.map((e) => e.leg),
-        effects.map((e) => e.provider),
-        effects.map((e) => e.lane),
-        effects.map((e) => e.payload),
-        effects.map((e) => e.traceparent ?? null),
+        distinct.map((e) => e.id),
+        distinct.map((e) => e.letterId),
+        distinct.map((e) => e.leg),
+        distinct.map((e) => e.provider),
+        distinct.map((e) => e.lane),
+        distinct.map((e) => e.payload),
+        distinct.map((e) => e.traceparent ?? null),
+        distinct.map((e) => e.perhapsDone === true),
+        lagMs,
         ...ConsumedOffsets.parameters(batch),
       ],
     );
+    for (const { provider, count } of again) this.onCounted('record-suppressed', provider, count);
+  }
+
+  /**
+   * After the database was restored: what waits, or was in hand when the backup was taken, may have been done since. It is settled first, after
+   * `lagMs`. Returns how many.
+   */
+  async doubtAll(lagMs: number): Promise<number> {
+    const [, count] = await this.database.query<[unknown, number]>(
+      `UPDATE effect SET state = 'UNCERTAIN', reason = 'restored', fence = fence + 1, lease_until = NULL,
+       not_before = now() + $1 * interval '1 millisecond' WHERE state IN ('QUEUED', 'INTENDED')`,
+      [lagMs],
+    );
+    return count;
   }
 
   /** Takes up to `most` rows of a provider and commits the intention. Other workers skip them. */
   async claim(provider: string, most: number, leaseMs: number): Promise<Effect[]> {
-    return updated(
+    const claimed = updated(
       await this.database.query(
         `UPDATE effect SET state = 'INTENDED', attempts = attempts + 1, fence = fence + 1, lease_until = now() + $3 * interval '1 millisecond'
          WHERE id IN (SELECT id FROM effect WHERE state = 'QUEUED' AND provider = $1 AND not_before <= now()
@@ -138,6 +196,8 @@ export class EffectLedger {
         [provider, most, leaseMs],
       ),
     );
+    if (claimed.length > 0) this.onCounted('intended', provider, claimed.length);
+    return claimed;
   }
 
   /** Nothing of these lanes is tried for so long: one answer tells for all that wait behind it. */
@@ -149,7 +209,7 @@ export class EffectLedger {
     );
   }
 
-  /** Takes rows whose outcome is unclear, and those whose lease ran out: whoever held them is gone. */
+  /** Takes rows whose outcome is unclear, parked ones too, and those whose lease ran out: whoever held them is gone. */
   async claimUncertain(most: number, leaseMs: number, lagMs: number): Promise<Effect[]> {
     await this.database.query(
       `UPDATE effect SET state = 'UNCERTAIN', fence = fence + 1, reason = 'lease-ran-out', not_before = now() + $1 * interval '1 millisecond'
@@ -159,7 +219,7 @@ export class EffectLedger {
     return updated(
       await this.database.query(
         `UPDATE effect SET fence = fence + 1, not_before = now() + $2 * interval '1 millisecond'
-         WHERE id IN (SELECT id FROM effect WHERE state = 'UNCERTAIN' AND not_before <= now() ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED)
+         WHERE id IN (SELECT id FROM effect WHERE state IN ('UNCERTAIN', 'PARKED') AND not_before <= now() ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED)
          RETURNING ${COLUMNS}`,
         [most, leaseMs],
       ),
@@ -171,12 +231,15 @@ export class EffectLedger {
     if (outcomes.length === 0) return [];
     const rows = updated(
       await this.database.query(
-        `UPDATE effect AS e SET state = o.state, reason = o.reason, settled = e.settled OR o.settled, lease_until = NULL,
+        `UPDATE effect AS e SET state = o.state, reason = o.reason, lease_until = NULL,
+         settled = e.settled OR o.settled IS NOT NULL, settled_how = coalesce(o.settled, e.settled_how),
+         questions = CASE WHEN o.asked THEN e.questions + 1 ELSE 0 END,
          attempts = e.attempts - CASE WHEN o.free THEN 1 ELSE 0 END,
          not_before = now() + o.wait_ms * interval '1 millisecond',
          done_at = CASE WHEN o.state IN ('HANDED_OVER', 'REFUSED', 'FAILED') THEN now() END
-       FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::boolean[], $7::boolean[]) AS o(id, fence, state, reason, wait_ms, settled, free)
-       WHERE e.id = o.id AND e.fence = o.fence AND e.state IN ('INTENDED', 'UNCERTAIN')
+       FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::text[], $7::boolean[], $8::boolean[])
+         AS o(id, fence, state, reason, wait_ms, settled, free, asked)
+       WHERE e.id = o.id AND e.fence = o.fence AND e.state IN ('INTENDED', 'UNCERTAIN', 'PARKED')
        RETURNING ${COLUMNS.replace(/\w+/g, 'e.$&')}`,
         [
           outcomes.map((o) => o.id),
@@ -186,9 +249,11 @@ export class EffectLedger {
           outcomes.map((o) => Math.round(o.waitMs)),
           outcomes.map((o) => o.settled),
           outcomes.map((o) => o.free),
+          outcomes.map((o) => o.asked),
         ],
       ),
     );
+    this.count(outcomes, rows);
     return rows.filter(({ doneAt }) => doneAt !== null);
   }
 
@@ -235,7 +300,7 @@ export class EffectLedger {
   async takeBack(refused: readonly { readonly id: string; readonly reason: string }[]): Promise<Effect[]> {
     return updated(
       await this.database.query(
-        `UPDATE effect AS e SET state = 'REFUSED', reason = t.reason, settled = true, done_at = now(), published_at = NULL
+        `UPDATE effect AS e SET state = 'REFUSED', reason = t.reason, settled = true, settled_how = 'provider-refused', done_at = now(), published_at = NULL
          FROM unnest($1::uuid[], $2::text[]) AS t(id, reason) WHERE e.id = t.id AND e.state = 'HANDED_OVER'
          RETURNING ${COLUMNS.replace(/\w+/g, 'e.$&')}`,
         [refused.map(({ id }) => id), refused.map(({ reason }) => reason)],
@@ -243,12 +308,58 @@ export class EffectLedger {
     );
   }
 
-  /** How many effects stand where, for metrics and the closed books. */
-  async counts(): Promise<
-    readonly { readonly provider: string; readonly state: EffectState; readonly count: number }[]
+  /** Oldest first: whether they were done is not known. Of those in hand only what nobody can hold any more. */
+  async unsettled(most: number): Promise<UnsettledEffect[]> {
+    return this.database.query(
+      `SELECT id, letter_id AS "letterId", leg, provider, lane AS sender, state, reason, attempts, questions, created_at AS since
+       FROM effect WHERE state IN ('UNCERTAIN', 'PARKED') OR (state = 'INTENDED' AND lease_until < now())
+       ORDER BY created_at LIMIT $1`,
+      [most],
+    );
+  }
+
+  /** How many are unsettled, by provider and state; cheap however many effects there are. */
+  async unsettledCounts(): Promise<
+    { readonly provider: string; readonly state: EffectState; readonly count: number }[]
   > {
     return this.database.query(
-      'SELECT provider, state, count(*)::int AS count FROM effect GROUP BY provider, state ORDER BY provider, state',
+      `SELECT provider, state, count(*)::int AS count FROM effect WHERE state IN ('UNCERTAIN', 'PARKED') GROUP BY provider, state`,
     );
+  }
+
+  /**
+   * An operator knows what became of an unsettled effect: done, or to be tried again. `note` (nothing personal in it) goes into what is published.
+   * False when it is not unsettled. What it ended as is published by the service's sweep.
+   */
+  async settleByHand(id: string, handedOver: boolean, note: string): Promise<boolean> {
+    const rows = updated(
+      await this.database.query(
+        `UPDATE effect SET state = $2, settled = true, settled_how = $3, operator_note = $4, reason = NULL, questions = 0, lease_until = NULL,
+           fence = fence + 1, not_before = now(), done_at = CASE WHEN $2 = 'HANDED_OVER' THEN now() END, published_at = NULL
+         WHERE id = $1 AND (state IN ('UNCERTAIN', 'PARKED') OR (state = 'INTENDED' AND lease_until < now()))
+         RETURNING ${COLUMNS}`,
+        [id, handedOver ? 'HANDED_OVER' : 'QUEUED', handedOver ? 'operator-handed-over' : 'operator-not-done', note],
+      ),
+    );
+    return rows.length > 0;
+  }
+
+  /** How many effects there are and what became of them, by provider: reads the whole table. */
+  async counts(): Promise<EffectCounts[]> {
+    const rows: CountRow[] = await this.database.query(
+      `SELECT provider, state, settled_how AS "settledHow", count(*)::int AS count, sum(attempts)::int AS intents,
+         sum(suppressed)::int AS suppressed
+       FROM effect GROUP BY provider, state, settled_how`,
+    );
+    return countsOf(rows);
+  }
+
+  private count(outcomes: readonly EffectOutcome[], rows: readonly Effect[]): void {
+    const settled = new Map(outcomes.map((one) => [one.id, one.settled]));
+    for (const { id, provider, state } of rows) {
+      this.onCounted(COUNTED_AS[state], provider, 1);
+      const how = settled.get(id);
+      if (how != null) this.onCounted(how, provider, 1);
+    }
   }
 }

@@ -19,6 +19,7 @@ import {
   type Producer,
 } from '../kafka/client.js';
 import { observeLag } from '../kafka/lag.js';
+import { isBehindBroker } from '../kafka/own-positions.js';
 import { BatchingSender } from '../kafka/sender.js';
 import { ConsumedOffsets } from '../positions.js';
 import { Publisher } from '../publisher.js';
@@ -65,6 +66,11 @@ export interface Runtime {
   readonly metrics: ServiceMetrics;
   readonly database: DataSource;
   readonly redis: Redis | undefined;
+  /**
+   * Whether the database stands behind what was committed to the broker: restored from a backup, it does not know what was done since. For services
+   * all of whose stages keep state. Throws when either is away.
+   */
+  readonly isRestored: () => Promise<boolean>;
   /** Subscribes anew after the set of agencies or providers changed. */
   readonly refreshTopics: () => Promise<void>;
 }
@@ -151,6 +157,13 @@ async function start<C extends RuntimeConfig>(
       return database;
     },
     redis,
+    isRestored: () =>
+      isBehindBroker({
+        kafka,
+        topicPrefix: kafkaSettings.topicPrefix,
+        groupId: `${kafkaSettings.topicPrefix}${service.name}`,
+        positions: new ConsumedOffsets(runtime.database),
+      }),
     refreshTopics: () => server.refresh(),
   };
   const server = new KafkaBatchServer({

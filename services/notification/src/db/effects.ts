@@ -1,5 +1,5 @@
-import { ConsumedOffsets, type Manager, type Received } from '@postgang/runtime';
 import type { LetterNotify } from '@postgang/pipeline';
+import { ConsumedOffsets, type Manager, type Received } from '@postgang/runtime';
 
 export type NotifyEnd = 'SENT' | 'NO_ADDRESS' | 'REFUSED' | 'UNCERTAIN';
 
@@ -13,6 +13,12 @@ export interface Ended {
 /** `mine`: the intention was written now. `elsewhere`: somebody has it in hand, or had a moment ago. */
 export type Intention = 'mine' | 'elsewhere' | Ended;
 
+export interface Message {
+  readonly event: LetterNotify;
+  /** Its record was handled before the database was restored: the mail may have gone out. */
+  readonly perhapsSent: boolean;
+}
+
 /** More than twice as long as mails of a batch are sent (the stage sees to it), so that a late answer has been written down, too. */
 export const IN_HAND_MS = 300_000;
 
@@ -25,26 +31,40 @@ interface Row {
   in_hand: boolean;
 }
 
-/** Writes the intention of each message that has none yet, in one statement. Whoever died with one leaves an uncertain end. */
+/**
+ * Writes the intention of each message that has none yet, in one statement; of what was perhaps sent before a restore, an uncertain end instead.
+ * Whoever died with an intention leaves an uncertain end, too.
+ */
 export async function intend(
   manager: Manager,
-  messages: readonly LetterNotify[],
+  messages: readonly Message[],
   now: Date,
-): Promise<Map<string, Intention>> {
-  if (messages.length === 0) return new Map();
+): Promise<{ readonly intentions: ReadonlyMap<string, Intention>; readonly suppressed: number }> {
+  if (messages.length === 0) return { intentions: new Map(), suppressed: 0 };
   const rows: Row[] = await manager.query(
-    `INSERT INTO message AS m (letter_id, leg, state)
-     SELECT l, n, 'intended' FROM unnest($1::uuid[], $2::int[]) AS t(l, n)
-     ON CONFLICT (letter_id, leg) DO UPDATE SET state = m.state
-     RETURNING letter_id, state, reason, done_at, (xmax = 0) AS fresh, intended_at > now() - $3 * interval '1 millisecond' AS in_hand`,
-    [messages.map(({ letterId }) => letterId), messages.map(({ leg }) => leg), IN_HAND_MS],
+    `INSERT INTO message AS m (letter_id, leg, state, reason, done_at)
+     SELECT l, n, CASE WHEN perhaps_sent THEN 'UNCERTAIN' ELSE 'intended' END, CASE WHEN perhaps_sent THEN 'restored' END,
+       CASE WHEN perhaps_sent THEN $5::timestamptz END
+     FROM unnest($1::uuid[], $2::int[], $3::boolean[]) AS t(l, n, perhaps_sent)
+     ON CONFLICT (letter_id, leg) DO UPDATE SET suppressed = m.suppressed + 1
+     RETURNING letter_id, state, reason, done_at, (xmax = 0) AS fresh, intended_at > now() - $4 * interval '1 millisecond' AS in_hand`,
+    [
+      messages.map(({ event }) => event.letterId),
+      messages.map(({ event }) => event.leg),
+      messages.map(({ perhapsSent }) => perhapsSent),
+      IN_HAND_MS,
+      now,
+    ],
   );
-  return new Map(rows.map((row) => [row.letter_id, intentionOf(row, now)]));
+  return {
+    intentions: new Map(rows.map((row) => [row.letter_id, intentionOf(row, now)])),
+    suppressed: rows.filter(({ fresh }) => !fresh).length,
+  };
 }
 
 function intentionOf({ state, reason, done_at: doneAt, fresh, in_hand: inHand }: Row, now: Date): Intention {
-  if (fresh) return 'mine';
   if (state !== 'intended') return { outcome: state, reason, at: doneAt ?? now };
+  if (fresh) return 'mine';
   return inHand ? 'elsewhere' : { outcome: 'UNCERTAIN', reason: 'interrupted', at: now };
 }
 
@@ -78,3 +98,15 @@ export async function record(
     ],
   );
 }
+
+/** What became of all messages there ever were; reads the whole table. `suppressed`: second records of one, of which nothing came. */
+export interface MessageCount {
+  readonly state: NotifyEnd | 'intended';
+  readonly count: number;
+  readonly suppressed: number;
+}
+
+export const countMessages = (manager: Manager): Promise<MessageCount[]> =>
+  manager.query(
+    'SELECT state, count(*)::int AS count, sum(suppressed)::int AS suppressed FROM message GROUP BY state ORDER BY state',
+  );

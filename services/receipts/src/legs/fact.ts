@@ -127,7 +127,12 @@ function handedOver(eventId: string, event: LetterDispatched): Fact {
     kind: 'handed-over',
     leg: event.leg,
     effect: { of: 'leg', state: 'HandedOver' },
-    particulars: { messageId: event.messageId, attempts: event.attempts, settled: event.settled },
+    particulars: {
+      messageId: event.messageId,
+      attempts: event.attempts,
+      settled: event.settled,
+      ...(event.operatorNote === null ? {} : { operatorNote: event.operatorNote }),
+    },
   };
 }
 
