@@ -11,3 +11,5 @@ export const service: Service<NotificationConfig> = {
   module: () => ({ module: NotificationModule }),
   database: { entities: [], migrations: MIGRATIONS },
 };
+export type { MessageCount } from './db/effects.js';
+export { messageCounts } from './message-books.js';

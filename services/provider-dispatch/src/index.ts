@@ -12,3 +12,4 @@ export const service: Service<ProviderDispatchConfig> = {
   database: { entities: [], migrations: MIGRATIONS },
   topicParameters: (_runtime, config) => Promise.resolve({ provider: config.OWNED_PROVIDERS }),
 };
+export { EffectBooks } from './effect-books.js';

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { agencyCommands } from './agency-commands.js';
+import { effectCommands } from './effect-commands.js';
 import { packageCommands, tell } from './package-commands.js';
 import { parkedCommands } from './parked-commands.js';
 
@@ -8,6 +9,7 @@ const program = new Command('postgang').description('Postgang at the command lin
 packageCommands(program);
 agencyCommands(program);
 parkedCommands(program);
+effectCommands(program);
 try {
   await program.parseAsync();
 } catch (error) {
