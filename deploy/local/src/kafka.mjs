@@ -10,17 +10,18 @@ const FORMAT_MS = 30_000;
 const READY_MS = 60_000;
 
 /**
- * A single KRaft broker with small buffers.
- * @param {import('./servers.mjs').Place} place @param {{ port: number, controllerPort: number }} ports
+ * A single KRaft broker with small buffers. Clients go on with the address that the broker tells them; for each of `behind` it listens on a port of
+ * its own and tells them that one, so that somebody in between stays in between.
+ * @param {import('./servers.mjs').Place} place @param {{ port: number, controllerPort: number, behind: readonly { port: number, advertised: number }[] }} ports
  */
-export async function startKafka({ dir, cache, log, note, durable }, { port, controllerPort }) {
+export async function startKafka({ dir, cache, log, note, durable }, { port, controllerPort, behind }) {
   const java = needJava(log);
   const jars = await brokerJars(cache, log);
   const home = join(dir, 'kafka');
   mkdirSync(home, { recursive: true });
   const properties = join(home, 'server.properties');
   const log4j = join(home, 'log4j2.properties');
-  writeFileSync(properties, settings(join(home, 'data'), port, controllerPort));
+  writeFileSync(properties, settings(join(home, 'data'), port, controllerPort, behind));
   writeFileSync(log4j, LOG4J);
   const classPath = ['-XX:TieredStopAtLevel=1', `-Dlog4j2.configurationFile=file:${log4j}`, '-cp', `${jars}/*`];
   const logFile = join(home, 'kafka.log');
@@ -50,7 +51,7 @@ export async function startKafka({ dir, cache, log, note, durable }, { port, con
     { name: 'Kafka', logFile, cwd: home, started: note, stopSignal: durable ? 'SIGTERM' : 'SIGKILL' },
   );
   await untilReady(broker, (signal) => portAnswers(port, signal), READY_MS);
-  return { brokers: [`127.0.0.1:${port}`], stop: () => broker.stop() };
+  return { brokers: [`127.0.0.1:${port}`], stop: () => broker.stop(), kill: () => broker.kill(), server: broker };
 }
 
 const LOG4J = `status=error
@@ -62,15 +63,15 @@ appender.stdout.layout.type=PatternLayout
 appender.stdout.layout.pattern=%d %p %c{1} %m%n
 `;
 
-/** @param {string} data @param {number} port @param {number} controllerPort */
-const settings = (data, port, controllerPort) => `process.roles=broker,controller
+/** @param {string} data @param {number} port @param {number} controllerPort @param {readonly { port: number, advertised: number }[]} behind */
+const settings = (data, port, controllerPort, behind) => `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${behind.map((each, index) => `,BEHIND${index}://127.0.0.1:${each.port}`).join('')}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}${behind.map((each, index) => `,BEHIND${index}://127.0.0.1:${each.advertised}`).join('')}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT${behind.map((_, index) => `,BEHIND${index}:PLAINTEXT`).join('')}
 log.dirs=${data}
 auto.create.topics.enable=false
 num.network.threads=1

@@ -53,7 +53,13 @@ export async function startPostgres({ dir, log, note, durable }, { port }) {
   });
   const url = `postgres://${SUPERUSER}@127.0.0.1:${port}/postgres`;
   await untilReady(server, (signal) => answers(url, signal), READY_MS);
-  return { url, stop: () => server.stop() };
+  return {
+    url,
+    stop: () => server.stop(),
+    // a crash of all its processes at once; killing the leader alone would leave the others at work on data that the next start takes over
+    kill: () => server.quit(),
+    server,
+  };
 }
 
 /** @param {boolean} durable */

@@ -23,7 +23,7 @@ export async function startRedis({ dir, cache, log, note }, { port }) {
     { name: 'Redis', logFile: join(home, 'redis.log'), cwd: home, started: note },
   );
   await untilReady(server, (signal) => portAnswers(port, signal), READY_MS);
-  return { url: `redis://127.0.0.1:${port}`, stop: () => server.stop() };
+  return { url: `redis://127.0.0.1:${port}`, stop: () => server.stop(), kill: () => server.kill(), server };
 }
 
 /** @param {string} cache @param {(line: string) => void} log @returns {Promise<string>} path of the binary */

@@ -20,15 +20,17 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
  * @property {boolean} [durable] false switches fsync and orderly shutdowns off (tests)
  * @property {boolean} [keep] true: data stay, and the next start goes on with them
  * @property {{ kafka?: number, postgres?: number, redis?: number }} [ports] wanted ones; else free ones
+ * @property {readonly { port: number, advertised: number }[]} [behind] further ports of Kafka, each with the one it tells its clients to come to
  * @property {(line: string) => void} [log]
  *
- * @typedef {{ kafka: { brokers: string[] }, postgres: { url: string }, redis: { url: string }, stop: () => Promise<void> }} Servers
+ * @typedef {{ kafka: { brokers: string[] }, postgres: { url: string }, redis: { url: string }, stop: () => Promise<void>, kill: () => Promise<void>, pause: () => void, resume: () => void }} Servers
  */
 
 /**
  * Kafka, PostgreSQL and Redis without Docker, on the loopback address, started side by side and ready when this resolves. They end when
  * `stop` is called or this process ends, however it ends. When one cannot be started all are stopped, and the error tells its last lines
- * (a missing tool: one sentence with the command that mends it). What was not asked for has no brokers or an empty url.
+ * (a missing tool: one sentence with the command that mends it). What was not asked for has no brokers or an empty url. `kill` is a crash of all
+ * of them; `pause` and `resume` (SIGSTOP, SIGCONT) leave their ports and connections open.
  * @param {ServersOptions} [options] @returns {Promise<Servers>}
  */
 export async function startServers({
@@ -40,6 +42,7 @@ export async function startServers({
   durable = true,
   keep = false,
   ports = {},
+  behind = [],
   log = () => undefined,
 } = {}) {
   const home = resolve(ROOT, dir);
@@ -48,25 +51,28 @@ export async function startServers({
   const place = { dir: home, cache: resolve(ROOT, cache), durable, log, note: folder.note };
   mkdirSync(place.cache, { recursive: true });
 
-  /** @type {(() => Promise<void>)[]} */
-  const stops = [];
-  const stop = async () => {
-    await Promise.all(stops.map((each) => each()));
+  /** @typedef {{ stop: () => Promise<void>, kill: () => Promise<void>, server: import('./supervised.mjs').Supervised }} Started */
+  /** @type {Started[]} */
+  const started = [];
+  /** @param {(each: Started) => Promise<void>} how */
+  const end = async (how) => {
+    await Promise.all(started.map(how));
     folder.leave();
   };
+  const stop = () => end((each) => each.stop());
   /**
-   * @template {{ stop: () => Promise<void> }} T @template N
+   * @template {Started} T @template N
    * @param {boolean} wanted @param {N} none @param {() => Promise<T>} start @returns {Promise<T | N>}
    */
   const one = async (wanted, none, start) => {
     if (!wanted) return none;
     const server = await start();
-    stops.push(server.stop);
+    started.push(server);
     return server;
   };
   const [broker, database, cacheServer] = await Promise.allSettled([
     one(kafka, { brokers: [] }, async () =>
-      startKafka(place, { port: await portFor('Kafka', ports.kafka, free1), controllerPort }),
+      startKafka(place, { port: await portFor('Kafka', ports.kafka, free1), controllerPort, behind }),
     ),
     one(postgres, { url: '' }, async () =>
       startPostgres(place, { port: await portFor('PostgreSQL', ports.postgres, free2) }),
@@ -79,6 +85,9 @@ export async function startServers({
       postgres: { url: database.value.url },
       redis: { url: cacheServer.value.url },
       stop,
+      kill: () => end((each) => each.kill()),
+      pause: () => started.forEach(({ server }) => server.pause()),
+      resume: () => started.forEach(({ server }) => server.resume()),
     };
   await stop();
   const [first] = [broker, database, cacheServer].filter((result) => result.status === 'rejected');

@@ -7,8 +7,9 @@ const LAST_LINES = 20;
 const STDERR = 2;
 
 /**
- * A process that ends when we end, whatever ends us. `stop` asks it to end, `kill` (SIGKILL) does not ask.
- * @typedef {{ name: string, pid: number | undefined, exited: Promise<number>, stop: () => Promise<void>, kill: () => Promise<void>, lastLines: (count?: number) => string }} Supervised
+ * A process that ends when we end, whatever ends us. `stop` asks it to end, `kill` (SIGKILL) does not ask; `quit` is SIGQUIT. `pause` (SIGSTOP)
+ * stops it in its tracks with every connection open, `resume` (SIGCONT) lets it go on.
+ * @typedef {{ name: string, pid: number | undefined, exited: Promise<number>, stop: () => Promise<void>, kill: () => Promise<void>, quit: () => Promise<void>, pause: () => void, resume: () => void, lastLines: (count?: number) => string }} Supervised
  *
  * `graceMs`: after that long the process and what it started are killed. `stopSignal`: what it is asked with. `uid`, `gid`: whom it runs as.
  * `started` hears the supervisor's process id at once.
@@ -54,6 +55,12 @@ export function spawnSupervised(command, args, options) {
       child.stdin?.write('k');
       await exited;
     },
+    quit: async () => {
+      child.stdin?.write('q');
+      await exited;
+    },
+    pause: () => void child.stdin?.write('s'),
+    resume: () => void child.stdin?.write('c'),
     lastLines: (count = LAST_LINES) => {
       if (options.logFile === undefined) return '';
       try {

@@ -1,5 +1,5 @@
 import { afterAll, expect, it } from '@jest/globals';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runSupervised, spawnSupervised, untilReady } from './supervised.mjs';
@@ -68,6 +68,25 @@ it('a killed one gets no time to end, and neither does what it started', async (
   expect(await killed.exited).not.toBe(0);
   expect(killed.lastLines()).not.toContain('flushed');
   await until(() => !alive(Number(killed.lastLines())));
+});
+
+it('a paused one holds still, with what it started, until it is resumed; and a stop reaches it all the same', async () => {
+  const file = logFile('paused');
+  const paused = spawnSupervised('sh', ['-c', 'while :; do echo beat; sleep 0.02; done'], {
+    name: 'paused',
+    logFile: file,
+  });
+  const beats = () => (existsSync(file) ? readFileSync(file, 'utf8').length : 0);
+  await until(() => beats() > 0);
+  paused.pause();
+  // the signal is on its way for a moment
+  for (let before = -1; before !== beats(); await new Promise((done) => setTimeout(done, 200))) before = beats();
+  const still = beats();
+  paused.resume();
+  await until(() => beats() > still);
+  paused.pause();
+  await paused.stop();
+  await paused.exited;
 });
 
 it('a command that does not exist, or a folder that does not, ends with code 127', async () => {

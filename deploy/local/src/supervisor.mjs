@@ -3,7 +3,8 @@
  * stopped, crashed or was killed — it ends the server, first gently, then its whole process group by force, and itself.
  * It needs nothing but Node, for tools/start.mjs uses it before the dependencies are there.
  *
- * One byte on the pipe kills the server at once, as a crash would.
+ * A byte on the pipe is a fault for the server: `k` kills it at once, as a crash would (SIGKILL), `s` and `c` stop it in its tracks and let
+ * it go on (SIGSTOP, SIGCONT), and `q` is SIGQUIT to the leader alone, which PostgreSQL takes for "crash now, with your children".
  *
  *   node supervisor.mjs '{"graceMs":5000,"stopSignal":"SIGTERM","uid":1,"gid":1}' <command> [args…]
  */
@@ -23,11 +24,23 @@ function quietly(send) {
   }
 }
 
-const killGroup = () => quietly(() => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'));
+/** @param {NodeJS.Signals} signal */
+const toGroup = (signal) => quietly(() => child.pid !== undefined && process.kill(-child.pid, signal));
+const killGroup = () => toGroup('SIGKILL');
+
+/** @type {Record<string, () => void>} */
+const FAULTS = {
+  k: killGroup,
+  s: () => toGroup('SIGSTOP'),
+  c: () => toGroup('SIGCONT'),
+  q: () => quietly(() => child.kill('SIGQUIT')),
+};
 
 function end() {
   if (ending) return;
   ending = true;
+  // who was stopped in its tracks would hear nothing
+  toGroup('SIGCONT');
   // the leader alone: it ends its own children in order (PostgreSQL's would take a group's signal for a request to cancel)
   quietly(() => child.kill(stopSignal));
   setTimeout(() => {
@@ -45,5 +58,10 @@ child.on('exit', (code) => {
   killGroup();
   process.exit(code ?? 1);
 });
-process.stdin.on('end', end).on('error', end).on('data', killGroup);
+process.stdin
+  .on('end', end)
+  .on('error', end)
+  .on('data', (bytes) => {
+    for (const byte of String(bytes)) FAULTS[byte]?.();
+  });
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, end);
