@@ -1,11 +1,8 @@
-import { freePorts, spawnSupervised, startServers } from '@postgang/deploy-local';
+import { startServers } from '@postgang/deploy-local';
 import { AgencyRegister } from '@postgang/integration-point';
-import { launch, settingsFor, type Launched, type Settings } from '@postgang/launch';
+import { launch, settingsFor, startSandboxProcess, type Launched, type Settings } from '@postgang/launch';
 import { KeyRing } from '@postgang/outside';
-import { DEFAULT_CLIENT_ID, DEFAULT_OPERATOR } from '@postgang/sandbox';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { request } from 'undici';
 
 /** Everything the benchmark needs running, each in a process of its own so that CPU and memory can be told apart. */
@@ -24,8 +21,6 @@ const GROUPS = [
   ['provider-dispatch', 'receipts', 'notification'],
 ] as const;
 
-const READY_MS = 30_000;
-
 export async function startWorld(
   dir: string,
   options: { readonly verify: string; readonly senders: readonly string[]; readonly partitions: number },
@@ -35,48 +30,14 @@ export async function startWorld(
   say('Starting Kafka, PostgreSQL and Redis …');
   const servers = await startServers({ dir, log: say });
   closing.push(() => servers.stop());
-  const sandbox = await startSandboxProcess(dir, options.verify);
-  closing.push(sandbox.stop);
+  const sandbox = await startSandboxProcess(dir, { verify: options.verify });
+  closing.push(() => sandbox.stop());
   say('Starting the six services …');
   const settings = settingsFor(dir, servers, sandbox);
   const launched = await launch(dir, settings, GROUPS, { partitions: options.partitions });
   closing.push(() => launched.stop());
   await addAgencies(settings, sandbox.url, options.senders);
   return { launched, settings, brokers: servers.kafka.brokers, sandboxUrl: sandbox.url, sandboxDir: sandbox.dir };
-}
-
-async function startSandboxProcess(dir: string, verify: string) {
-  const [port = 0, smtpPort = 0] = await freePorts(2);
-  const folder = join(dir, 'sandbox');
-  const main = join(dirname(createRequire(import.meta.url).resolve('@postgang/sandbox')), 'main.js');
-  const child = spawnSupervised(
-    process.execPath,
-    [
-      main,
-      ...['--port', String(port), '--smtp-port', String(smtpPort), '--dir', folder, '--verify', verify],
-      ...['--receipt-delay-ms', '0', '--remembered-deliveries', '0'],
-    ],
-    { name: 'sandbox', logFile: join(dir, 'sandbox.log') },
-  );
-  const url = `http://127.0.0.1:${port}`;
-  const deadline = performance.now() + READY_MS;
-  for (;;) {
-    const up = await request(`${url}/admin/faults`).then(
-      async ({ body }) => (await body.dump(), true),
-      () => false,
-    );
-    if (up) break;
-    if (performance.now() > deadline) throw new Error(`the sandbox did not start:\n${child.lastLines()}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return {
-    url,
-    issuer: `${url}/`,
-    smtp: { host: '127.0.0.1', port: smtpPort },
-    dir: folder,
-    operator: { organisation: DEFAULT_OPERATOR, clientId: DEFAULT_CLIENT_ID },
-    stop: () => child.stop(),
-  };
 }
 
 async function addAgencies(settings: Settings, sandboxUrl: string, senders: readonly string[]): Promise<void> {

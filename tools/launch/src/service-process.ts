@@ -13,10 +13,15 @@ const READY_MS = 60_000;
 /** Everything is to be gone ten seconds after Ctrl-C; whatever a service is cut off from, it takes up again at its next start. */
 const GRACE_MS = 4_000;
 
-/** One or several services in a process of their own, under a supervisor, always on the same ports. */
+/** The first of several has the plain name. */
+export const processName = (services: readonly ServiceName[], number: number): string =>
+  services.join('+') + (number === 1 ? '' : `-${number}`);
+
+/** One or several services in a process of their own, under a supervisor, always on the same ports. `number` tells several of the same apart. */
 export class ServiceProcess {
   readonly managementUrls: readonly string[];
   readonly logFile: string;
+  readonly name: string;
   private child: ReturnType<typeof spawnSupervised> | undefined;
 
   constructor(
@@ -24,9 +29,11 @@ export class ServiceProcess {
     private readonly ports: readonly number[],
     private readonly settings: Settings,
     logs: string,
+    readonly number = 1,
   ) {
     this.managementUrls = ports.map((port) => `http://127.0.0.1:${port}`);
-    this.logFile = join(logs, `${services.join('+')}.log`);
+    this.name = processName(services, number);
+    this.logFile = join(logs, `${this.name}.log`);
   }
 
   /** Of the supervisor. */
@@ -34,11 +41,16 @@ export class ServiceProcess {
     return this.child?.pid ?? 0;
   }
 
+  /** Resolves to its exit code, however it ends; at once when it was never started. */
+  get exited(): Promise<number> {
+    return this.child?.exited ?? Promise.resolve(0);
+  }
+
   /** Does not wait until it is ready. */
   start(): void {
     const wanted = this.services.map((name, index) => `${name}:${this.ports[index]}`).join(',');
     this.child = spawnSupervised(process.execPath, [...NODE_FLAGS, HOST, wanted], {
-      name: this.services.join('+'),
+      name: this.name,
       logFile: this.logFile,
       env: { ...MEMORY, ...process.env, ...this.settings },
       graceMs: GRACE_MS,
@@ -50,6 +62,16 @@ export class ServiceProcess {
     await this.child?.kill();
   }
 
+  /** SIGSTOP to the services themselves, not to their supervisor: they hold still with every connection open. */
+  pause(): void {
+    this.child?.pause();
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.child?.resume();
+  }
+
   async stop(): Promise<void> {
     await this.child?.stop();
   }
@@ -57,7 +79,7 @@ export class ServiceProcess {
   /** Rejects with the last lines of the log when the process ends first, or takes longer than a minute. */
   async ready(): Promise<void> {
     const { child } = this;
-    if (child === undefined) throw new Error(`${this.services.join('+')} was not started`);
+    if (child === undefined) throw new Error(`${this.name} was not started`);
     const deadline = performance.now() + READY_MS;
     let ended = false;
     void child.exited.then(() => (ended = true));
