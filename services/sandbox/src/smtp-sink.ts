@@ -22,6 +22,7 @@ const KEPT = 1_000;
 /** Takes every mail, delivers none. */
 export class SmtpSink {
   private readonly mails: ReceivedMail[] = [];
+  private readonly messageIds = new Set<string>();
   private readonly server: SMTPServer;
   private readonly sockets = new Map<number, Socket>();
 
@@ -75,6 +76,7 @@ export class SmtpSink {
 
   clear(): void {
     this.mails.length = 0;
+    this.messageIds.clear();
   }
 
   stop(): Promise<void> {
@@ -91,6 +93,8 @@ export class SmtpSink {
         : refusal(fault?.status ?? 451, 'Fault switched on');
     }
     this.counts.mail.accepted++;
+    this.messageIds.add(parsed.messageId ?? '');
+    this.counts.mail.distinctMessageIds = this.messageIds.size;
     if (this.mails.length >= KEPT) this.mails.shift();
     this.mails.push({
       from,

@@ -282,11 +282,37 @@ describe('a fault that was switched on', () => {
     expect((await receipts(3))[2]?.conversationId).not.toBe(letter.conversationId);
   });
 
+  it('sends receipts late, and a letter’s in the opposite order', async () => {
+    await sender.post('/admin/faults', [
+      { system: 'digipost', mode: 'delay', ms: 300 },
+      { system: 'print', mode: 'reorder' },
+    ]);
+    await sent('digipost');
+    await sent('no-mailbox');
+    const found = await receipts(3);
+    expect(found.map(({ kind }) => kind)).toEqual(['leveringskvittering', 'mottakskvittering', 'leveringskvittering']);
+    expect(found[2]?.signer).toBe(DIGIPOST);
+  });
+
+  it('tells from outside of every conversation how many messages it got and which receipts were lost', async () => {
+    await sender.post('/admin/faults', { system: 'eboks', mode: 'silent' });
+    const lost = await sent('eboks');
+    const other = await sent('digipost');
+    await receipts(1);
+    const { conversations } = await sender.get<{ conversations: unknown[] }>('/admin/conversations');
+    expect(conversations).toEqual([
+      [lost.conversationId, 1, ['leveringskvittering']],
+      [other.conversationId, 1, []],
+    ]);
+    expect(sandbox.counts.receipts.lost).toEqual({ leveringskvittering: 1 });
+  });
+
   it('holds the receipts of a provider that is off until it is back', async () => {
-    await sender.post('/admin/faults', { system: 'digipost', mode: 'off', seconds: 0.2 });
+    await sender.post('/admin/faults', { system: 'digipost', mode: 'off' });
     await sent('digipost');
     await sent('eboks');
     expect((await receipts(1))[0]?.signer).toBe(EBOKS);
+    await sender.post('/admin/faults', { system: 'digipost', mode: 'none' });
     expect((await receipts(2))[1]?.signer).toBe(DIGIPOST);
   });
 

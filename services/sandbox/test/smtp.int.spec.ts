@@ -36,7 +36,7 @@ describe('the SMTP sink', () => {
     await send({ to: 'ebbe@epost.example' });
     const found = await sender.get<ReceivedMail[]>('/admin/mail?to=unni@epost.example');
     expect(found).toMatchObject([{ to: ['unni@epost.example'], subject: 'Påminnelse', text: 'Timen er i morgen.\n' }]);
-    expect(sandbox.counts.mail).toEqual({ accepted: 2, refused: 0 });
+    expect(sandbox.counts.mail).toEqual({ accepted: 2, distinctMessageIds: 2, refused: 0 });
   });
 
   it('refuses with the status ordered, and when it is off', async () => {
@@ -44,7 +44,7 @@ describe('the SMTP sink', () => {
     await expect(send()).rejects.toMatchObject({ responseCode: 550 });
     sandbox.fault({ system: 'smtp', mode: 'off' });
     await expect(send()).rejects.toThrow();
-    expect(sandbox.counts.mail).toEqual({ accepted: 0, refused: 1 });
+    expect(sandbox.counts.mail).toEqual({ accepted: 0, distinctMessageIds: 0, refused: 1 });
   });
 
   it('takes the mail and drops the answer', async () => {

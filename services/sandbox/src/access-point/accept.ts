@@ -89,17 +89,18 @@ export interface MessageStatus {
   readonly timestamp: string;
 }
 
-/** Every message id ever used: 16 bytes each, so that a million letters stay small. Forgotten at restart and reset. */
+/** Every message id ever used, and how many of each conversation: 16 bytes each, so that a million letters stay small. Forgotten at restart and reset. */
 export class SentMessages {
   private readonly messages = new Map<string, { readonly technicalSender: string; readonly at: number }>();
-  private readonly conversations = new Set<string>();
+  private readonly conversations = new Map<string, number>();
 
   /** Throws Problem('duplicate-message-id'), whether or not the content is the same. */
   add(letter: AcceptedLetter, at: Date): void {
     const id = packed(letter.messageId);
     if (this.messages.has(id)) throw new Problem('duplicate-message-id');
     this.messages.set(id, { technicalSender: letter.technicalSender, at: at.getTime() });
-    this.conversations.add(packed(letter.conversationId));
+    const conversation = packed(letter.conversationId);
+    this.conversations.set(conversation, (this.conversations.get(conversation) ?? 0) + 1);
   }
 
   /** Unknown ids have no statuses: the published interface has no 404 here. */
@@ -114,6 +115,11 @@ export class SentMessages {
     ];
   }
 
+  /** Messages by conversation: more than one is a letter that was handed over twice. */
+  *byConversation(): Generator<readonly [conversationId: string, messages: number]> {
+    for (const [conversation, messages] of this.conversations) yield [unpacked(conversation), messages];
+  }
+
   get distinctMessageIds(): number {
     return this.messages.size;
   }
@@ -126,6 +132,11 @@ export class SentMessages {
     this.messages.clear();
     this.conversations.clear();
   }
+}
+
+function unpacked(text: string): string {
+  const hex = Buffer.from(text, 'latin1').toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
 
 const packed = (uuid: string): string => Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('latin1');

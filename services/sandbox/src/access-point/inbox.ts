@@ -29,6 +29,7 @@ export class Inbox {
   private readonly queues = new Map<string, Map<string, Waiting>>();
   private readonly byId = new Map<string, Waiting>();
   private readonly fetched = new Set<string>();
+  private readonly lost = new Map<string, ReceiptKind[]>();
 
   constructor(private readonly counts: Counts) {}
 
@@ -40,6 +41,16 @@ export class Inbox {
     queue.set(message.id, message);
     this.queues.set(key, queue);
     countOne(this.counts.receipts.sent, message.kind);
+  }
+
+  /** A receipt that its provider never sent, by a fault: whoever counts from outside must know what cannot have come. */
+  lose(conversationId: string, kind: ReceiptKind): void {
+    this.lost.set(conversationId, [...(this.lost.get(conversationId) ?? []), kind]);
+    countOne(this.counts.receipts.lost, kind);
+  }
+
+  lostOf(conversationId: string): readonly ReceiptKind[] {
+    return this.lost.get(conversationId) ?? [];
   }
 
   page(query: InboxQuery): readonly Waiting[] {
@@ -80,6 +91,7 @@ export class Inbox {
     this.queues.clear();
     this.byId.clear();
     this.fetched.clear();
+    this.lost.clear();
   }
 
   private queuesFor({ technicalSender, queue }: InboxQuery): readonly Map<string, Waiting>[] {

@@ -19,8 +19,10 @@ export interface Counts {
     /** Listed at least once. */
     readonly fetched: Partial<Record<ReceiptKind, number>>;
     readonly read: Partial<Record<ReceiptKind, number>>;
+    /** Never sent, by the fault `silent`. */
+    readonly lost: Partial<Record<ReceiptKind, number>>;
   };
-  readonly mail: { accepted: number; refused: number };
+  readonly mail: { accepted: number; /** By Message-ID. */ distinctMessageIds: number; refused: number };
 }
 
 export type ProviderName = 'digipost' | 'eboks' | 'print';
@@ -55,8 +57,8 @@ export const newCounts = (): Counts => ({
     refused: {},
   },
   providers: { digipost: provider(), eboks: provider(), print: provider() },
-  receipts: { sent: {}, fetched: {}, read: {} },
-  mail: { accepted: 0, refused: 0 },
+  receipts: { sent: {}, fetched: {}, read: {}, lost: {} },
+  mail: { accepted: 0, distinctMessageIds: 0, refused: 0 },
 });
 
 export function countOne<K extends string>(table: Partial<Record<K, number>>, key: K): void {

@@ -21,6 +21,8 @@ export type FaultySystem = (typeof FAULTY_SYSTEMS)[number];
  * reject                     provider: feil SERVER instead of delivery
  * silent                     provider: delivers, sends no receipt
  * duplicate                  provider: sends a receipt twice, with two message ids
+ * delay                      provider: sends a receipt `ms` later
+ * reorder                    provider: sends a letter's receipts in the opposite order
  * bad-signer                 provider: signs with the good certificate of another provider
  * bad-signature              provider: the signature does not hold
  * unknown-conversation       provider: the receipt names a conversation nobody knows
@@ -33,6 +35,8 @@ export const FAULT_MODES = [
   'reject',
   'silent',
   'duplicate',
+  'delay',
+  'reorder',
   'bad-signer',
   'bad-signature',
   'unknown-conversation',

@@ -71,6 +71,10 @@ export function admin(app: FastifyInstance, parts: AdminParts): void {
     receipts: { ...counts.receipts, waiting: inbox.waiting },
   }));
 
+  app.get('/admin/conversations', () => ({
+    conversations: [...sent.byConversation()].map(([id, messages]) => [id, messages, inbox.lostOf(id)]),
+  }));
+
   app.get('/admin/people', () =>
     SCRIPTED.map((person) => ({
       nationalId: person.nationalId,

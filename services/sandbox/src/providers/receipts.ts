@@ -36,7 +36,8 @@ export class ReceiptDesk {
   send(letter: AcceptedLetter, provider: FaultySystem, plan: readonly PlannedReceipt[]): void {
     // signing takes its time in another thread; one letter's receipts keep their order all the same
     let before = Promise.resolve();
-    for (const receipt of plan)
+    const order = plan.length > 1 && this.parts.faults.hits(provider, 'reorder') ? backwards(plan) : plan;
+    for (const receipt of order)
       this.later(this.delayOf(receipt), () => {
         before = before.then(() => this.write(letter, provider, receipt));
         return before;
@@ -68,7 +69,9 @@ export class ReceiptDesk {
     // a provider that is off sends what has become due when it is back
     const off = faults.offForMs(provider);
     if (off > 0) return this.later(off, () => this.write(letter, provider, receipt));
-    if (faults.hits(provider, 'silent')) return;
+    if (faults.hits(provider, 'silent')) return this.parts.inbox.lose(letter.conversationId, receipt.kind);
+    const late = faults.strike(provider, 'delay');
+    if (late !== undefined) return this.later(late.ms, () => this.put(letter, provider, receipt, ''));
     await this.put(letter, provider, receipt, '');
     if (faults.hits(provider, 'duplicate')) await this.put(letter, provider, receipt, '/again');
   }
@@ -114,6 +117,12 @@ export class ReceiptDesk {
     if (!this.parts.faults.hits(provider, 'bad-signer')) return own;
     return [...this.parts.identities].find(([organisation]) => organisation !== receiver)?.[1] ?? own;
   }
+}
+
+/** The steps keep their times, and other receipts come at them; an opening still waits until the letter may be seen. */
+function backwards(plan: readonly PlannedReceipt[]): readonly PlannedReceipt[] {
+  const steps = plan.map(({ step }) => step);
+  return plan.toReversed().map((receipt, index) => ({ ...receipt, step: steps[index] as number }));
 }
 
 function withOtherSignature(jws: string): string {
