@@ -57,6 +57,8 @@ const REFUSED = [
   ],
   ['services/receipts/src/any.ts', 'export const f = (x: any): unknown => x;', '@typescript-eslint/no-explicit-any'],
   ['tools/demo/src/uses-testing.ts', "import '@postgang/testing';", BANNED],
+  ['services/receipts/src/makes-faults.ts', "import '@postgang/testing/faults';", BANNED],
+  ['libs/runtime/src/kafka/makes-faults.ts', "import '@postgang/testing/faults';", BANNED],
 ];
 
 /** @type {[string, string][]} */
@@ -70,6 +72,7 @@ const ALLOWED = [
   ['services/receipts/src/config.ts', "export const home = process.env['HOME'];"],
   ['services/receipts/src/uses-libs.ts', "import '@postgang/rules';\nimport '@postgang/runtime';"],
   ['services/receipts/test/receipts.int.spec.ts', "import '@postgang/testing';\nimport '@postgang/sandbox';"],
+  ['tools/chaos/src/makes-faults.ts', "import '@postgang/testing/faults';"],
   ['tools/launch/src/launch.ts', "import '@postgang/receipts';\nimport '@postgang/deploy-local';\nimport 'kafkajs';"],
 ];
 
