@@ -30,6 +30,7 @@ const TASKS = {
   test: async (args) => (needsBuild(args) && (await build())) || run([...JEST_FLAGS, 'tools/start/jest.mjs', ...args]),
   demo: (args) => built('tools/demo/dist/main.js', args),
   bench: (args) => built('tools/bench/dist/main.js', args),
+  chaos: (args) => built('tools/chaos/dist/main.js', args),
   sandbox: (args) => built('services/sandbox/dist/main.js', args),
   cli: (args) => built('tools/cli/dist/main.js', args),
 };
