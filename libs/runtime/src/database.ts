@@ -1,4 +1,5 @@
 import { DependencyDown, PermanentError, TransientError } from '@postgang/outside';
+import { Socket } from 'node:net';
 import {
   DataSource,
   type EntityManager,
@@ -16,13 +17,30 @@ export interface DatabaseOptions {
   readonly entities: readonly EntityTarget<ObjectLiteral>[];
   readonly migrations: readonly (new () => MigrationInterface)[];
   readonly onStatement: () => void;
+  /** A connection on which nothing comes or goes for so long is given up, milliseconds. Longer than any statement may take. */
+  readonly silenceMs?: number;
 }
 
 const STATEMENT_TIMEOUT_MS = 15_000;
+const SILENCE_MS = 20_000;
+/** For an index on millions of rows, and for those who wait meanwhile. */
+const MIGRATION_TIMEOUT_MS = 1_800_000;
+/** A client that vanished without a word is noticed in a minute, and what it had locked is free: the system's own default is two hours. */
+const KEEPALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
 
 /** Opens the schema and brings it up to date. Services starting together wait for each other at an advisory lock. */
 export async function openDatabase(options: DatabaseOptions): Promise<DataSource> {
-  const source = new DataSource({
+  await migrate(options);
+  const source = sourceOf(options, {
+    max: options.pool,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    stream: () => quittingWhenSilent(options.silenceMs ?? SILENCE_MS),
+  });
+  return source.initialize();
+}
+
+const sourceOf = (options: DatabaseOptions, extra: Readonly<Record<string, unknown>>): DataSource =>
+  new DataSource({
     type: 'postgres',
     url: options.url,
     schema: options.schema,
@@ -32,36 +50,45 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
     logging: true,
     logger: countingLogger(options.onStatement),
     extra: {
-      max: options.pool,
       connectionTimeoutMillis: 5_000,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: 60_000,
-      options: `-c search_path=${options.schema}`,
+      options: `-c search_path=${options.schema} ${KEEPALIVE}`,
       application_name: options.schema,
+      ...extra,
     },
   });
-  try {
-    await source.initialize();
-    await migrate(source, options.schema);
-    return source;
-  } catch (error) {
-    if (source.isInitialized) await source.destroy();
-    throw error;
-  }
+
+/**
+ * The statement timeout is kept by the server. When a network in between drops the connection without telling anybody, nobody keeps it: a
+ * statement would wait for ever, and its partition with it.
+ */
+function quittingWhenSilent(ms: number): Socket {
+  const socket = new Socket();
+  socket.setTimeout(ms, () =>
+    socket.destroy(Object.assign(new Error('the database does not answer'), { code: 'ETIMEDOUT' })),
+  );
+  return socket;
 }
 
 /** Advisory lock shared by every service: CREATE SCHEMA and extensions collide otherwise. */
 const MIGRATION_LOCK = 0x706f7374;
 
-async function migrate(source: DataSource, schema: string): Promise<void> {
-  const runner = source.createQueryRunner();
+/** On connections of its own: the limits of the others would end a long migration, and those who wait for it. */
+async function migrate(options: DatabaseOptions): Promise<void> {
+  const source = sourceOf(options, {
+    max: 2,
+    statement_timeout: MIGRATION_TIMEOUT_MS,
+    stream: () => quittingWhenSilent(MIGRATION_TIMEOUT_MS),
+  });
+  await source.initialize();
   try {
+    const runner = source.createQueryRunner();
     await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    await runner.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
+    await runner.query(`CREATE SCHEMA IF NOT EXISTS ${options.schema}`);
     await source.runMigrations({ transaction: 'each' });
   } finally {
-    await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
-    await runner.release();
+    // the lock ends with its connection
+    await source.destroy();
   }
 }
 

@@ -264,6 +264,8 @@ function openRedis(url: string, log: Logger): Redis {
     maxRetriesPerRequest: 1,
     connectTimeout: 2_000,
     commandTimeout: 1_000,
+    // a connection on which nobody answers any more would cost every command its second
+    socketTimeout: 5_000,
     retryStrategy: (times) => Math.min(times * 200, 5_000),
   });
   redis.on('error', (error: Error) => log.debug({ err: error }, 'redis'));
