@@ -131,7 +131,7 @@ export class Executor {
     await this.startUntilReady(each);
   }
 
-  /** What cannot start (its broker is away, say) ends and is started again, as an orchestrator does. */
+  /** What cannot start (its broker is away, say) ends, or is not ready after a minute, and is started again, as an orchestrator does. */
   private async startUntilReady(each: ServiceProcess): Promise<void> {
     for (;;) {
       each.start();
@@ -141,11 +141,12 @@ export class Executor {
         () => 'late' as const,
       );
       const first = await Promise.race([ended, ready]);
-      if (first !== 'ended' || this.closing) {
+      if (first === 'ready' || this.closing) {
         this.ours.delete(each);
         this.watch(each);
         return;
       }
+      await each.kill();
       await sleep(REVIVE_MS);
     }
   }
