@@ -1,0 +1,85 @@
+import pg from 'pg';
+
+/** Rows as arrays of columns, in the order of the SELECT. */
+export type Row = readonly unknown[];
+
+const STATEMENT_TIMEOUT_MS = 600_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+const TIMESTAMPTZ = 1184;
+const TIMESTAMP_FORM = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?\+00$/;
+
+/** Millions of them are read: PostgreSQL's one form in UTC, by hand. Milliseconds; what is finer is cut off, as Date does. */
+function millisecondsOf(text: string): number {
+  const match = TIMESTAMP_FORM.exec(text);
+  if (match === null) return Date.parse(text);
+  const [, year, month, day, hour, minute, second, fraction = ''] = match;
+  return (
+    Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second)) +
+    Number(fraction.padEnd(3, '0').slice(0, 3))
+  );
+}
+
+const types = {
+  getTypeParser: (oid: number, format?: 'text'): ((text: string) => unknown) =>
+    oid === TIMESTAMPTZ ? millisecondsOf : (pg.types.getTypeParser(oid, format) as (text: string) => unknown),
+};
+
+/**
+ * One moment of the database, seen over two connections so that the server can work on both while we compare. Nothing is written but temporary
+ * tables, which end with it.
+ */
+export class Snapshot {
+  private constructor(
+    private readonly first: pg.Client,
+    private readonly second: pg.Client,
+  ) {}
+
+  /** Throws what the driver throws. */
+  static async open(url: string): Promise<Snapshot> {
+    const [first, second] = [client(url), client(url)];
+    try {
+      await Promise.all([first.connect(), second.connect()]);
+      for (const one of [first, second]) await one.query(`SET TimeZone = 'UTC'; SET work_mem = '64MB'; SET jit = off`);
+      await first.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+      const { rows } = await first.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
+      await second.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+      await second.query(`SET TRANSACTION SNAPSHOT '${(rows[0] as { id: string }).id}'`);
+      return new Snapshot(first, second);
+    } catch (error) {
+      await Promise.allSettled([first.end(), second.end()]);
+      throw error;
+    }
+  }
+
+  /** Sees the temporary tables, too. */
+  async query(text: string, values: unknown[] = []): Promise<Row[]> {
+    return read(this.first, text, values);
+  }
+
+  /** On the other connection, which does not see the temporary tables. */
+  async beside(text: string, values: unknown[] = []): Promise<Row[]> {
+    return read(this.second, text, values);
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.first.end(), this.second.end()]);
+  }
+}
+
+function client(url: string): pg.Client {
+  const one = new pg.Client({
+    connectionString: url,
+    application_name: 'postgang audit',
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  // the query that is under way is rejected, too; without a listener the process would end
+  one.on('error', () => undefined);
+  return one;
+}
+
+async function read(from: pg.Client, text: string, values: unknown[]): Promise<Row[]> {
+  const { rows } = await from.query<unknown[]>({ text, values, rowMode: 'array', types });
+  return rows;
+}
