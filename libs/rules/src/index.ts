@@ -6,4 +6,7 @@ export * from './letter-status.js';
 export * from './notification.js';
 export * from './receipt.js';
 export * from './routing.js';
+export * from './why/causes.js';
+export * from './why/explain.js';
+export * from './why/situation.js';
 export * from './words.js';
