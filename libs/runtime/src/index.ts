@@ -19,6 +19,7 @@ export * from './retry.js';
 export * from './scrub.js';
 export * from './sealed-record.js';
 export * from './service/config.js';
+export * from './service/health.js';
 export * from './service/logging.js';
 export * from './service/run.js';
 export * from './service/service.js';

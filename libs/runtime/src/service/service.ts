@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { clockFrom, KeyRing, type Clock } from '@postgang/outside';
 import { deadLetterTopic, type ServiceName } from '@postgang/pipeline';
 import { Redis } from 'ioredis';
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
 import type { z } from 'zod';
@@ -23,7 +24,9 @@ import { isBehindBroker } from '../kafka/own-positions.js';
 import { BatchingSender } from '../kafka/sender.js';
 import { ConsumedOffsets } from '../positions.js';
 import { Publisher } from '../publisher.js';
+import type { Worker } from '../worker.js';
 import { parseConfig, type Environment, type RuntimeConfig } from './config.js';
+import { AwayList, sayHealth } from './health.js';
 import { createLogger, NestLogger } from './logging.js';
 import { startManagement } from './management.js';
 import { serviceMetrics, startTelemetry, type ServiceMetrics } from './telemetry.js';
@@ -130,7 +133,16 @@ async function start<C extends RuntimeConfig>(
     sampleShare: config.TRACE_SAMPLE_SHARE,
   });
   closing.push(() => telemetry.stop());
-  const metrics = serviceMetrics(service.name);
+  const away = new AwayList();
+  const counted = serviceMetrics(service.name);
+  const metrics: ServiceMetrics = {
+    ...counted,
+    dependency: (name, up) => {
+      counted.dependency(name, up);
+      if (away.note(name, up, performance.now())) health?.wake();
+    },
+  };
+  let health: Worker | undefined;
   const kafkaSettings = kafkaSettingsOf(config);
   const kafka = kafkaClient(kafkaSettings, service.name, log);
   const producer: Producer = kafkaProducer(kafka);
@@ -226,6 +238,19 @@ async function start<C extends RuntimeConfig>(
     log,
   });
   closing.push(() => lag.stop());
+  if (redis !== undefined) {
+    const saying = sayHealth({
+      redis,
+      topicPrefix: kafkaSettings.topicPrefix,
+      service: service.name,
+      instance: randomUUID(),
+      stopped: () => server.stopped !== undefined,
+      away: () => away.names(performance.now()),
+      log,
+    });
+    health = saying;
+    closing.push(() => saying.stop());
+  }
   log.info({ managementPort: management.port, url }, 'started');
   return {
     name: service.name,
