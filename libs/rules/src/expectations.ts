@@ -30,6 +30,9 @@ const EXPECTED: Record<'digital' | 'print', Partial<Record<LegState, Expected>>>
   },
 };
 
+/** Of a letter that was accepted and has no leg yet: somebody must choose its way. */
+export const BEFORE_ANY_LEG: Expected = { awaits: 'Routed', from: 'postgang', within: { minutes: 5 } };
+
 /** Undefined when nothing must happen any more. */
 export const expectedAfter = (channel: 'digital' | 'print', state: LegState): Expected | undefined =>
   EXPECTED[channel][state];

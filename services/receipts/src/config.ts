@@ -10,6 +10,13 @@ export const receiptsConfig = runtimeConfig.extend({
     .string()
     .describe("PEM of the operator's private key, which signs the days' roots (OPERATOR_KEY_FILE)"),
   OPERATOR_CHAIN: z.string().describe("PEM of the operator's certificates, leaf first (OPERATOR_CHAIN_FILE)"),
+  STUCK_AFTER_MS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .default(60_000)
+    .describe('no letter counts as stuck sooner, however fast its provider usually is (milliseconds)'),
   DEADLINES_EVERY_MS: z.coerce
     .number()
     .int()

@@ -12,6 +12,7 @@ import { SealedAt1764000000005 } from './db/7-sealed-at.migration.js';
 import { ExpectationView1764000000007 } from './db/9-expectation-view.migration.js';
 import { DayRoots1764100000000 } from './db/8-day-roots.migration.js';
 import { OperationsViews1765000000000 } from './db/10-operations-views.migration.js';
+import { UsualTimes1765000000003 } from './db/11-usual-times.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
 /** Keeps what happened to every letter: leg states, history, expectations, receipts; tells the status. */
@@ -33,6 +34,7 @@ export const service: Service<ReceiptsConfig> = {
       ExpectationView1764000000007,
       DayRoots1764100000000,
       OperationsViews1765000000000,
+      UsualTimes1765000000003,
     ],
   },
   topicParameters: () => Promise.resolve({ provider: PROVIDERS_WITH_TOPICS }),

@@ -230,3 +230,52 @@ describe('what a timer has written', () => {
     expect(published[1]).toEqual(published[0]);
   });
 });
+
+describe('a stuck letter', () => {
+  const SECOND = 1_000;
+
+  /** Twenty letters and more that the provider answered after one to `count` seconds. */
+  async function answered(provider: 'digipost' | 'eboks', count: number): Promise<void> {
+    const facts = Array.from({ length: count }, (_, index) => {
+      const letter = letterOf(provider);
+      const answer = legFact(letter, 'leveringskvittering', 'Delivered', after(HANDED_OVER, (index + 1) * SECOND));
+      return [routed(letter), handedOver(letter), answer];
+    });
+    for (const steps of [0, 1, 2]) await know(...facts.map((three) => three[steps] as Fact));
+  }
+
+  it('is one that waits more than twice the p95 of its provider, days before its deadline', async () => {
+    await answered('digipost', 40);
+    const slow = letterOf('digipost');
+    await know(routed(slow), handedOver(slow));
+    now = after(HANDED_OVER, 75 * SECOND);
+    expect(await deadlines().stuck(0)).toEqual([{ provider: 'digipost', count: 0 }]);
+    now = after(HANDED_OVER, 77 * SECOND);
+    expect(await deadlines().stuck(0)).toEqual([{ provider: 'digipost', count: 1 }]);
+    expect(await deadlines().stuck(5 * 60 * SECOND)).toEqual([{ provider: 'digipost', count: 0 }]);
+  });
+
+  it('is not known at a provider that has answered too few times, and another one’s answers say nothing', async () => {
+    await answered('eboks', 19);
+    await answered('digipost', 30);
+    const slow = letterOf('eboks');
+    await know(routed(slow), handedOver(slow));
+    now = after(HANDED_OVER, HOUR);
+    expect(await deadlines().stuck(0)).toEqual([
+      { provider: 'digipost', count: 0 },
+      { provider: 'eboks', count: 0 },
+    ]);
+  });
+
+  it('is measured by what the provider took of late, by index', async () => {
+    await answered('digipost', 250);
+    const [usual] = await database.query<Record<string, unknown>[]>('SELECT * FROM history_api_v1.usual_time');
+    expect(usual).toMatchObject({ provider: 'digipost', awaits: 'Delivered', samples: 200, p50_seconds: 150.5 });
+    await database.query('SET enable_seqscan = off');
+    const plan = await database.query<Record<string, string>[]>('EXPLAIN SELECT * FROM history_api_v1.usual_time');
+    await database.query('RESET enable_seqscan');
+    const text = plan.map((line) => line['QUERY PLAN']).join('\n');
+    expect(text).toContain('expectation_answered');
+    expect(text).not.toContain('Seq Scan on expectation');
+  });
+});

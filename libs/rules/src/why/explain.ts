@@ -1,4 +1,4 @@
-import { dueAt, type Expected } from '../expectations.js';
+import { BEFORE_ANY_LEG, dueAt } from '../expectations.js';
 import type { LegState } from '../letter-status.js';
 import { causeOf, isLate, type Cause } from './causes.js';
 import { turnOf, type Situation, type Turn } from './situation.js';
@@ -21,8 +21,6 @@ export interface Explanation {
   readonly cause: Cause;
 }
 
-const ROUTED: Expected = { awaits: 'Routed', from: 'postgang', within: { minutes: 5 } };
-
 export function explain(situation: Situation): Explanation {
   const turn = turnOf(situation);
   const next = nextOf(situation, turn);
@@ -40,5 +38,5 @@ function nextOf({ awaited, acceptedAt }: Situation, turn: Turn | undefined): Exp
   if (turn === 'notification') return { event: 'Notified', owedBy: 'postgang', since: null, by: null };
   // known to the intake alone: nobody has written down yet what must come
   if (acceptedAt === undefined) return undefined;
-  return { event: 'Routed', owedBy: 'postgang', since: acceptedAt, by: dueAt(ROUTED, acceptedAt) };
+  return { event: 'Routed', owedBy: 'postgang', since: acceptedAt, by: dueAt(BEFORE_ANY_LEG, acceptedAt) };
 }

@@ -132,6 +132,7 @@ export async function loadKnown(
       leg: one.leg,
       awaits: one.awaits,
       owedBy: one.owed_by,
+      since: one.since === null ? null : new Date(one.since),
       dueAt: new Date(one.due_at),
       metAt: null,
       overdueAt: one.overdue_at === null ? null : new Date(one.overdue_at),
@@ -191,6 +192,7 @@ interface LoadedRecord {
         leg: number;
         awaits: LegState;
         owed_by: string;
+        since: string | null;
         due_at: string;
         overdue_at: string | null;
       }[]

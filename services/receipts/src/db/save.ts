@@ -43,8 +43,8 @@ const SAVE = `
     FROM json_to_recordset($3::json) AS x(letter_id uuid, seq int, at timestamptz, kind text, leg int, event_id text,
       cause text, data text, hash text)
   ), expectations AS (
-    INSERT INTO expectation (letter_id, leg, awaits, owed_by, due_at, met_at, overdue_at)
-    SELECT * FROM json_to_recordset($4::json) AS x(letter_id uuid, leg int, awaits text, owed_by text, due_at timestamptz,
+    INSERT INTO expectation (letter_id, leg, awaits, owed_by, since, due_at, met_at, overdue_at)
+    SELECT * FROM json_to_recordset($4::json) AS x(letter_id uuid, leg int, awaits text, owed_by text, since timestamptz, due_at timestamptz,
       met_at timestamptz, overdue_at timestamptz)
     ON CONFLICT (letter_id, leg, awaits) DO UPDATE SET met_at = excluded.met_at, overdue_at = excluded.overdue_at
   ), chains AS (
@@ -132,6 +132,7 @@ const expectationRow = (expectation: ExpectationRow) => ({
   leg: expectation.leg,
   awaits: expectation.awaits,
   owed_by: expectation.owedBy,
+  since: expectation.since,
   due_at: expectation.dueAt,
   met_at: expectation.metAt,
   overdue_at: expectation.overdueAt,

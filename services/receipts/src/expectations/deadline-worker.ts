@@ -4,6 +4,9 @@ import type { ReceiptsConfig } from '../config.js';
 import { Deadlines } from './deadlines.js';
 import { KafkaPosition } from './own-position.js';
 
+/** The usual times change slowly, and a whole provider's open letters may have to be counted. */
+const STUCK_EVERY_MS = 30_000;
+
 type Figures = Awaited<ReturnType<Deadlines['figures']>>;
 
 /** Looks at the deadlines from time to time, in every process: they exclude each other by the letters' locks. */
@@ -13,6 +16,8 @@ export class DeadlineWorker implements OnApplicationBootstrap, OnApplicationShut
   private readonly deadlines: Deadlines;
   private worker: Worker | undefined;
   private figures: Figures = { overdue: [], pullAges: [] };
+  private stuck: Awaited<ReturnType<Deadlines['stuck']>> = [];
+  private stuckLookedAt = -Infinity;
   private forget = (): void => undefined;
 
   constructor(
@@ -38,6 +43,10 @@ export class DeadlineWorker implements OnApplicationBootstrap, OnApplicationShut
   private async turn(): Promise<boolean> {
     const more = await this.deadlines.turn();
     this.figures = await this.deadlines.figures();
+    if (performance.now() - this.stuckLookedAt >= STUCK_EVERY_MS) {
+      this.stuck = await this.deadlines.stuck(this.config.STUCK_AFTER_MS);
+      this.stuckLookedAt = performance.now();
+    }
     return more;
   }
 
@@ -58,11 +67,19 @@ export class DeadlineWorker implements OnApplicationBootstrap, OnApplicationShut
     const age = (result: { observe(value: number, labels: Record<string, string>): void }): void => {
       for (const { provider, seconds } of this.figures.pullAges) result.observe(seconds, { service, provider });
     };
+    const stuck = meter.createObservableGauge('letters_stuck', {
+      description: 'Letters whose provider takes more than twice its p95 of late, however far their deadline is',
+    });
+    const wait = (result: { observe(value: number, labels: Record<string, string>): void }): void => {
+      for (const { provider, count: value } of this.stuck) result.observe(value, { service, provider });
+    };
+    stuck.addCallback(wait);
     overdue.addCallback(count);
     ages.addCallback(age);
     this.forget = () => {
       overdue.removeCallback(count);
       ages.removeCallback(age);
+      stuck.removeCallback(wait);
     };
   }
 }

@@ -11,6 +11,7 @@ import {
   type ExpectationKey,
 } from '../db/overdue.js';
 import { loadPulls, type Pull } from '../db/pulls.js';
+import { countStuck, type StuckCount } from '../db/stuck.js';
 import { save } from '../db/save.js';
 import { draftsOf } from '../history/announcement.js';
 import type { Fact } from '../legs/fact.js';
@@ -97,6 +98,11 @@ export class Deadlines {
       if (changed.length > 0) await save(manager, osloDay(this.clock.now()), changed, []);
       return due.length;
     });
+  }
+
+  /** For the metrics: letters that wait for a provider much longer than is usual with it. */
+  stuck(atLeastMs: number): Promise<StuckCount[]> {
+    return countStuck(this.database, this.clock.now(), atLeastMs);
   }
 
   private async publishStored(): Promise<void> {

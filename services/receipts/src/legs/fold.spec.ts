@@ -43,6 +43,10 @@ const sealed = (channel: LegChannel = 'digital'): Fact => ({
   ...legFact('sealed', 'Sealed', { route: route(channel) }),
   ...of,
 });
+const refusedLetter = (): Fact => ({
+  ...{ eventId: 'refused', letterId: LETTER, ...of, at: at(), kind: 'refused' },
+  effect: { of: 'refusal', reason: 'deceased', detail: '' },
+});
 const handedOver = (): Fact => legFact('handed-over', 'HandedOver');
 const receipt = (kind: ReceiptKind, signer = PROVIDER): Claim => ({
   eventId: uuidv5(LETTER, `${kind}/${signer}`),
@@ -161,6 +165,11 @@ describe('fold', () => {
       run(inputs)
         .expectations.filter(({ metAt }) => metAt === null)
         .map(({ awaits, owedBy }) => `${awaits}/${owedBy}`);
+    expect(open([accepted()])).toEqual(['Routed/postgang']);
+    expect(open([accepted(), refusedLetter()])).toEqual([]);
+    expect(open([refusedLetter(), accepted()])).toEqual([]);
+    expect(open([handedOver(), accepted()])).toEqual([]);
+    expect(open([accepted(), routed()])).toEqual(['Sealed/postgang']);
     expect(open([routed()])).toEqual(['Sealed/postgang']);
     expect(open([routed(), sealed(), handedOver()])).toEqual(['Delivered/digipost']);
     expect(open([routed(), handedOver(), receipt('leveringskvittering')])).toEqual([]);

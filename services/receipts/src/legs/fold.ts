@@ -1,12 +1,14 @@
 import { conversationIdOf } from '@postgang/pipeline';
 import {
   advance,
+  BEFORE_ANY_LEG,
   dueAt,
   expectedAfter,
   letterStatus,
   OVERDUE,
   OVERDUE_SENTENCE,
   refusalSentence,
+  type Expected,
   type LegState,
 } from '@postgang/rules';
 import { remember, type Announcement, type EntryData } from '../history/announcement.js';
@@ -45,6 +47,8 @@ export interface SettledClaim {
 }
 
 export const entryKey = (eventId: string, kind: string): string => `${eventId} ${kind}`;
+
+const FIRST_LEG = 1;
 
 const isClaim = (input: Fact | Claim): input is Claim => 'says' in input;
 
@@ -165,12 +169,16 @@ class Folding {
     const { effect } = fact;
     if (effect === undefined) return false;
     if (effect.of === 'leg') return this.moveLeg(fact, effect);
-    if (effect.of === 'letter') this.letter.notify ??= effect.notify;
+    if (effect.of === 'letter') {
+      this.letter.notify ??= effect.notify;
+      this.expectRoute(fact.at);
+    }
     if (effect.of === 'notification') this.letter.notify = null;
     if (effect.of !== 'refusal') return false;
     if (this.letter.refusedReason !== null) return true;
     this.letter.refusedReason = effect.reason;
     this.letter.refusedDetail = effect.detail;
+    this.meet(this.open, fact.at);
     return false;
   }
 
@@ -216,17 +224,35 @@ class Folding {
   private expect(leg: LegRow, at: Date): void {
     const next = leg.channel === null ? undefined : expectedAfter(leg.channel, leg.state);
     const open = this.open.filter((one) => one.leg === leg.n && one.metAt === null);
-    for (const one of open.filter(({ awaits }) => awaits !== next?.awaits)) {
+    this.meet(
+      open.filter(({ awaits }) => awaits !== next?.awaits),
+      at,
+    );
+    if (next === undefined || open.some(({ awaits }) => awaits === next.awaits)) return;
+    this.expectNow(leg.n, next, next.from === 'postgang' ? next.from : (leg.provider ?? next.from), at);
+  }
+
+  /** A letter that was accepted waits for its first leg: also then somebody owes something. */
+  private expectRoute(at: Date): void {
+    if (this.legs.size > 0 || this.letter.refusedReason !== null || this.open.length > 0) return;
+    this.expectNow(FIRST_LEG, BEFORE_ANY_LEG, BEFORE_ANY_LEG.from, at);
+  }
+
+  private meet(expectations: readonly ExpectationRow[], at: Date): void {
+    for (const one of expectations.filter(({ metAt }) => metAt === null)) {
       one.metAt = at;
       this.touched.add(one);
     }
-    if (next === undefined || open.some(({ awaits }) => awaits === next.awaits)) return;
+  }
+
+  private expectNow(leg: number, expected: Expected, owedBy: string, at: Date): void {
     const opened: ExpectationRow = {
-      letterId: leg.letterId,
-      leg: leg.n,
-      awaits: next.awaits,
-      owedBy: next.from === 'postgang' ? next.from : (leg.provider ?? next.from),
-      dueAt: dueAt(next, at),
+      letterId: this.letter.id,
+      leg,
+      awaits: expected.awaits,
+      owedBy,
+      since: at,
+      dueAt: dueAt(expected, at),
       metAt: null,
       overdueAt: null,
     };

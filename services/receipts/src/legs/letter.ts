@@ -44,6 +44,8 @@ export interface ExpectationRow {
   readonly awaits: LegState;
   /** `postgang`, or the provider's name. */
   readonly owedBy: string;
+  /** When the state before it was reached; unknown in rows of an older version. */
+  readonly since: Date | null;
   readonly dueAt: Date;
   metAt: Date | null;
   /** When the deadline fired. */
