@@ -60,6 +60,7 @@ const OF_EFFECT: Record<EffectState, Why> = {
   QUEUED: 'under-way',
   INTENDED: 'under-way',
   UNCERTAIN: 'uncertain',
+  PARKED: 'uncertain',
   HANDED_OVER: 'handed-over',
   REFUSED: 'refused',
   FAILED: 'failed',

@@ -186,5 +186,6 @@ export const dispatchedEvent = (reference: string): Buffer =>
     messageId: messageIdOf(letterOf(reference), 1),
     attempts: 1,
     settled: false,
+    operatorNote: null,
     handedOverAt: 1,
   });

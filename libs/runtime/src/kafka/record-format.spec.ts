@@ -5,7 +5,7 @@ import type { decodeRecord, encodeRecord, RecordFields } from './record-format.j
 
 type Encode = typeof encodeRecord;
 type Decode = typeof decodeRecord;
-type NewDecoder = new (bytes: Buffer) => Parameters<Decode>[0] & { offset: number };
+type NewDecoder = new (bytes: Buffer) => Parameters<Decode>[0] & { readVarInt(): number };
 
 const require = createRequire(import.meta.url);
 const FORMAT = 'kafkajs/src/protocol/recordBatch/record/v0';
