@@ -22,7 +22,11 @@ class Long1764000000000 implements MigrationInterface {
 let url: string;
 let drop: () => Promise<void>;
 
-beforeAll(async () => ({ url, drop } = await freshDatabase()));
+beforeAll(async () => {
+  const fresh = await freshDatabase();
+  url = fresh.url;
+  drop = () => fresh.drop();
+});
 afterAll(() => drop());
 
 const open = (

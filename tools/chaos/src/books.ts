@@ -148,7 +148,7 @@ export function balanceCounters(
     detail,
   });
   return [
-    ...(Object.entries(counts) as [string, number][])
+    ...Object.entries(counts)
       .filter(([, count]) => count !== carried)
       .map(([name, count]) => differ(`${name} is ${count}, and ${carried} letters had to be carried`)),
     ...(strangers === 0 ? [] : [differ(`${strangers} conversations belong to no letter that was handed in`)]),
