@@ -55,7 +55,7 @@ export class Views {
       [ids],
     );
     const open = await this.client.query<ExpectationRow>(
-      `SELECT letter_id, awaits, owed_by, due_at FROM receipts.expectation
+      `SELECT letter_id, awaits, owed_by, due_at FROM history_api_v1.expectation
        WHERE letter_id = ANY($1::uuid[]) AND met_at IS NULL`,
       [ids],
     );
