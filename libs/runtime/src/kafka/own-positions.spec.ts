@@ -17,11 +17,18 @@ interface Found {
   readonly replay: Replay | undefined;
 }
 
-const kafkaWith = (high: string): OwnPositionsOptions['kafka'] => {
+/** `errors`: what the first questions for the group's offsets are answered with. */
+const kafkaWith = (high: string, errors: unknown[] = []): OwnPositionsOptions['kafka'] => {
   const admin = {
     connect: () => Promise.resolve(),
     disconnect: () => Promise.resolve(),
-    fetchOffsets: () => Promise.resolve([{ topic: TOPIC, partitions: [{ partition: 0, offset: '5000' }] }]),
+    fetchOffsets: () => {
+      const error = errors.shift();
+      return error === undefined
+        ? Promise.resolve([{ topic: TOPIC, partitions: [{ partition: 0, offset: '5000' }] }])
+        : // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+          Promise.reject(error);
+    },
     fetchTopicOffsets: () => Promise.resolve([{ partition: 0, low: '17', high }]),
   };
   return { admin: () => admin } as unknown as OwnPositionsOptions['kafka'];
@@ -94,5 +101,13 @@ describe('what was handled before a restore', () => {
     const positions = positionsOf(own === undefined ? new Map() : new Map([[0, own]]));
     const place = { topicPrefix: 'p.', groupId: 'p.receipts', positions };
     expect(await isBehindBroker({ kafka: kafkaWith('9000'), ...place })).toBe(behind);
+  });
+
+  it('is asked again while the group’s coordinator is on the move, as after a restart of the broker', async () => {
+    const moving = Object.assign(new Error('This is not the correct coordinator for this group'), { retriable: true });
+    const place = { topicPrefix: 'p.', groupId: 'p.receipts', positions: positionsOf(new Map([[0, 5_000n]])) };
+    expect(await isBehindBroker({ kafka: kafkaWith('9000', [moving, moving]), ...place })).toBe(false);
+    const never = Object.assign(new Error('not authorised'), { retriable: false });
+    await expect(isBehindBroker({ kafka: kafkaWith('9000', [never]), ...place })).rejects.toThrow('not authorised');
   });
 });

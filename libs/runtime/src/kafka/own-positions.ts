@@ -1,5 +1,10 @@
 import type { Consumer, Kafka } from 'kafkajs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+
+/** Eleven seconds in all. */
+const ASKED = 10;
+const AGAIN_MS = 250;
 
 export interface Positions {
   /** Next offsets that the service's own database holds for the topic, by partition. A restored database is behind Kafka and is replayed. */
@@ -48,7 +53,7 @@ export async function seekToOwnPositions(
     for (const [topic, partitions] of Object.entries(assignment)) {
       if (without.has(topic)) continue;
       const own = await positions.load(topic.slice(topicPrefix.length), partitions);
-      const committed = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [];
+      const committed = (await patiently(() => admin.fetchOffsets({ groupId, topics: [topic] })))[0]?.partitions ?? [];
       const ends = new Map((await admin.fetchTopicOffsets(topic)).map((entry) => [entry.partition, entry]));
       for (const partition of partitions) {
         const kafkaOffset = BigInt(committed.find((entry) => entry.partition === partition)?.offset ?? '-1');
@@ -73,6 +78,18 @@ export async function seekToOwnPositions(
   }
 }
 
+/** kafkajs asks the group's coordinator once, and after a restart of the broker it takes a moment until one is found that knows the group. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if ((error as { retriable?: boolean }).retriable !== true || attempt === ASKED) throw error;
+      await delay(attempt * AGAIN_MS);
+    }
+  }
+}
+
 const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /** True when the database is behind the broker in any partition of the group: it was restored from a backup. Throws when either is away. */
@@ -85,7 +102,7 @@ export async function isBehindBroker({
   const admin = kafka.admin();
   try {
     await admin.connect();
-    for (const { topic, partitions } of await admin.fetchOffsets({ groupId })) {
+    for (const { topic, partitions } of await patiently(() => admin.fetchOffsets({ groupId }))) {
       const own = await positions.load(
         topic.slice(topicPrefix.length),
         partitions.map(({ partition }) => partition),
