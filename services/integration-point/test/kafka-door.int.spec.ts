@@ -124,6 +124,33 @@ describe('the Kafka door', () => {
     expect(rig.keys.open('internal', event.letterId, 'recipient', event.recipient)).toBe(RECIPIENT);
   });
 
+  it('takes a letter that comes twice in one batch once, and refuses another of the same reference in it', async () => {
+    const reference = randomUUID();
+    const letterId = letterIdOf(AGENCY, reference);
+    const documentId = await rig.upload();
+    const record = (more: Partial<LetterSubmitted> = {}) => ({
+      key: letterId,
+      value: encode('letter.submitted.v1', submitted(reference, documentId, more)),
+    });
+    await producer.send({
+      topic: `${rig.prefix}letter.submitted.v1.${AGENCY}`,
+      acks: -1,
+      messages: [record(), record(), record({ securityLevel: 4 }), record()],
+    });
+    expect(await told(reference)).toMatchObject({ about: 'HAND_IN', reason: 'reference-reused' });
+    const { letter: event } = await rig.published(letterId);
+    expect(event.securityLevel).toBe(3);
+    // read to the end of the batch
+    const last = randomUUID();
+    await submit(submitted(last, await rig.upload()));
+    await rig.published(letterIdOf(AGENCY, last));
+    const events = rig.accepted.filter((one) => one.letter.letterId === letterId);
+    expect(new Set(events.map(({ id }) => id)).size).toBe(1);
+    expect(rig.statuses.filter((status) => status.reference === reference)).toHaveLength(1);
+    const { rows } = await rig.database.query('SELECT 1 FROM integration_point.letter WHERE id = $1', [letterId]);
+    expect(rows).toHaveLength(1);
+  });
+
   it('turns bad records into refusals on the agency topic and leaves the letter of that reference alone', async () => {
     const documentId = await rig.upload();
     const foreign = rig.keys.seal(`agency:${AGENCY}`, randomUUID(), 'recipient', RECIPIENT);

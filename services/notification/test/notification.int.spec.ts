@@ -35,6 +35,7 @@ let sandbox: Sandbox;
 let publisher: Publisher;
 let running: RunningService;
 let database: pg.Client;
+let environment: Record<string, string>;
 
 beforeAll(async () => {
   const { brokers } = testServers();
@@ -71,7 +72,7 @@ beforeAll(async () => {
       return Promise.resolve();
     },
   });
-  running = await startService(service, {
+  environment = {
     POSTGANG_ENVIRONMENT: 'test',
     KAFKA_BROKERS: brokers.join(','),
     TOPIC_PREFIX: prefix,
@@ -87,7 +88,8 @@ beforeAll(async () => {
     SMTP_PORT: String(sandbox.smtp.port),
     SMTP_TLS: 'none',
     MAIL_FROM: 'ikke-svar@postgang.example',
-  });
+  };
+  running = await startService(service, environment);
   closing.push(() => running.stop());
   database = new pg.Client({ connectionString: fresh.url, options: '-c search_path=notification' });
   await database.connect();
@@ -309,4 +311,44 @@ describe('a process that died', () => {
     sandbox.fault({ system: 'krr', mode: 'none' });
     expect((await toldOf(event)).event.outcome).toBe('SENT');
   });
+});
+
+describe('a database restored from a backup', () => {
+  const admin_ = async (statement: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: testServers().postgres });
+    await client.connect();
+    await client.query(statement).finally(() => client.end());
+  };
+
+  it('has nothing sent again that may have been sent since: SMTP cannot be asked', async () => {
+    const [before, after] = [due('digipost'), due('digipost')];
+    await send(before);
+    await toldOf(before);
+    await running.stop();
+    await database.end();
+    const url = new URL(environment['POSTGRES_URL'] ?? '');
+    const name = url.pathname.slice(1);
+    url.pathname = `/${name}_backup`;
+    await admin_(`CREATE DATABASE ${name}_backup TEMPLATE ${name}`);
+    // after all that is connected to it
+    closing.unshift(() => admin_(`DROP DATABASE IF EXISTS ${name}_backup WITH (FORCE)`));
+
+    running = await startService(service, environment);
+    await send(after);
+    expect((await toldOf(after)).event.outcome).toBe('SENT');
+    await running.stop();
+
+    running = await startService(service, { ...environment, POSTGRES_URL: url.href });
+    database = new pg.Client({ connectionString: url.href, options: '-c search_path=notification' });
+    await database.connect();
+    const again = await toldOf(after, 2);
+    expect(again.event).toMatchObject({ outcome: 'UNCERTAIN', reason: 'restored' });
+    // the reader has this event already, and drops it
+    expect(again.id).toBe((await toldOf(after)).id);
+    expect(await state(before)).toBe('SENT');
+    const fresh = due('digipost');
+    await send(fresh);
+    expect((await toldOf(fresh)).event.outcome).toBe('SENT');
+    expect(sandbox.counts.mail.accepted).toBe(3);
+  }, 90_000);
 });

@@ -25,7 +25,8 @@ import { sealRecord } from '../sealed-record.js';
 import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
 import { heartbeatMs, kafkaConsumer, type FetchTuning } from './client.js';
 import { Committer } from './committer.js';
-import { placeKey, seekToOwnPositions, type Assignment, type Positions, type Replays } from './own-positions.js';
+import { OwnPlace } from './own-place.js';
+import type { Positions } from './own-positions.js';
 import { dueNow, rawRecord, recordId } from './incoming.js';
 import type { BatchingSender } from './sender.js';
 
@@ -57,7 +58,6 @@ export interface BatchServerOptions {
   readonly onDependency?: (dependency: string, up: boolean) => void;
 }
 
-const POSITIONS_AGAIN_MS = 1_000;
 const PAUSE_MS = [500, 1_000, 2_000, 5_000] as const;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const CONCURRENT_PARTITIONS = 128;
@@ -72,10 +72,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   private downFor = 0;
   private readonly timers = new Set<NodeJS.Timeout>();
   private readonly assigned = { main: false, retry: false };
-  private seeking: Promise<void> = Promise.resolve();
-  private assignments = 0;
-  /** What a restored database has not got, though it was handled. Only of what is assigned. */
-  private replays: Replays = new Map();
+  private places: readonly OwnPlace[] = [];
   /** Set before listen() by services that keep their offsets with their state. */
   positions: Positions | undefined;
   stopped: Error | undefined;
@@ -184,16 +181,31 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       this.assigned.main = this.assigned.retry = true;
       return;
     }
-    await this.run(main, 'main', topics);
-    await this.run(retry, 'retry', this.retryTopics);
+    const [own, ownRetry] = [this.ownPlace(service, 'beginning'), this.ownPlace(`${service}.retry`, 'committed')];
+    this.places = [own, ownRetry];
+    await this.run(main, 'main', topics, own);
+    await this.run(retry, 'retry', this.retryTopics, ownRetry);
   }
 
-  private async run(consumer: Consumer, role: 'main' | 'retry', topics: readonly string[]): Promise<void> {
+  private ownPlace(groupId: string, unknownIs: 'beginning' | 'committed'): OwnPlace {
+    const { positions } = this;
+    const { kafka, topicPrefix, log } = this.options;
+    const without = (topics: readonly string[]): ReadonlySet<string> => this.statelessTopics(topics);
+    const common = { kafka, topicPrefix, without, log, inHand: IN_HAND, unknownIs };
+    return new OwnPlace(positions && { ...common, positions, groupId: topicPrefix + groupId });
+  }
+
+  private async run(
+    consumer: Consumer,
+    role: 'main' | 'retry',
+    topics: readonly string[],
+    place: OwnPlace,
+  ): Promise<void> {
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       // a pause outlives a rebalance in kafkajs, also for partitions that left and come back
       consumer.resume(consumer.paused());
       this.assigned[role] = true;
-      if (role === 'main') this.seeking = this.findOwnPlace(consumer, payload.memberAssignment);
+      place.assigned(consumer, payload.memberAssignment);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.assigned[role] = false;
@@ -207,13 +219,14 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
-      eachBatch: (payload) => this.eachBatch(committer, payload),
+      eachBatch: (payload) => this.eachBatch(committer, payload, place),
     });
   }
 
   private async stopConsumers(): Promise<void> {
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
+    for (const place of this.places) place.close();
     const consumers = this.consumers;
     this.consumers = undefined;
     if (consumers === undefined) return;
@@ -222,14 +235,14 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   }
 
   /** A throw out of eachBatch stops every partition, and a TypeError kills the consumer for good: so nothing but a lost membership leaves here. */
-  private async eachBatch(committer: Committer, payload: EachBatchPayload): Promise<void> {
+  private async eachBatch(committer: Committer, payload: EachBatchPayload, place: OwnPlace): Promise<void> {
     const beat = setInterval(() => void payload.heartbeat().catch(() => undefined), heartbeatMs(this.options.fetch));
     try {
-      await this.seeking;
+      await place.found();
       if (!payload.isRunning() || payload.isStale()) return;
       // a rebalance has resumed what a flood had stopped
       if (this.stopped !== undefined) return void payload.pause();
-      await this.handleBatch(committer, payload);
+      await this.handleBatch(committer, payload, place);
       this.downFor = 0;
     } catch (error) {
       const classified = this.options.classify(error);
@@ -243,20 +256,22 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     }
   }
 
-  private async handleBatch(committer: Committer, payload: EachBatchPayload): Promise<void> {
+  private async handleBatch(committer: Committer, payload: EachBatchPayload, place: OwnPlace): Promise<void> {
     const { batch } = payload;
     const topic = batch.topic.slice(this.options.topicPrefix.length);
     const retried = this.retryTopics.includes(topic);
-    const replay = this.replays.get(placeKey(batch.topic, batch.partition));
+    const replay = place.replayOf(batch.topic, batch.partition);
     for (let from = 0; from < batch.messages.length; from += IN_HAND) {
       const messages = batch.messages.slice(from, from + IN_HAND);
       const { ready, dueIn } = retried ? dueNow(messages, Date.now()) : { ready: messages, dueIn: undefined };
       if (ready.length > 0) {
-        const setAside = await this.handle(ready.map((message) => rawRecord(message, topic, batch.partition, retried)));
+        const records = ready.map((message) => rawRecord(message, topic, batch.partition, retried));
+        const setAside = await this.handle(records, replay?.until ?? 0n);
         const last = (ready.at(-1) as KafkaMessage).offset;
         const next = BigInt(last) + 1n;
         if (payload.isStale()) return;
-        if (setAside > 0 && !retried && this.statelessTopics([batch.topic]).size === 0)
+        // the place in a retry tier is never written by a stage
+        if ((setAside > 0 || retried) && this.statelessTopics([batch.topic]).size === 0)
           await this.positions?.pass(topic, batch.partition, next);
         // the broker's place tells the next start, too, how far all was handled once
         if (replay === undefined || next > replay.committed) await committer.commit(payload, next.toString());
@@ -267,13 +282,13 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     }
   }
 
-  /** How many went to a retry tier or the dead letters. */
-  private async handle(records: readonly RawRecord[]): Promise<number> {
+  /** Returns how many went to a retry tier or the dead letters. Those below `handledUntil` were handled before a restore. */
+  private async handle(records: readonly RawRecord[], handledUntil: bigint): Promise<number> {
     const byGatherer = new Map<Gatherer, Arrived[]>();
     const undecodable: Promise<void>[] = [];
     for (const raw of records) {
       try {
-        const { gatherer, arrived } = this.arrive(raw);
+        const { gatherer, arrived } = this.arrive(raw, handledUntil);
         const list = byGatherer.get(gatherer);
         if (list === undefined) byGatherer.set(gatherer, [arrived]);
         else list.push(arrived);
@@ -286,7 +301,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     return failures.reduce((sum, count) => sum + count, undecodable.length);
   }
 
-  private arrive(raw: RawRecord): { gatherer: Gatherer; arrived: Arrived } {
+  private arrive(raw: RawRecord, handledUntil: bigint): { gatherer: Gatherer; arrived: Arrived } {
     const origin = header(raw.headers, ORIGIN_TOPIC) ?? raw.topic;
     const row = topicOf(origin);
     const gatherer = row === undefined ? undefined : this.gatherers.get(row.topic.name);
@@ -307,15 +322,10 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         partition: raw.partition,
         offset: BigInt(raw.offset),
         retried: origin !== raw.topic,
-        replayed: origin === raw.topic && this.isReplayed(raw),
+        replayed: BigInt(raw.offset) < handledUntil,
       },
     };
     return { gatherer, arrived: { received, raw } };
-  }
-
-  private isReplayed({ topic, partition, offset }: RawRecord): boolean {
-    const replay = this.replays.get(placeKey(this.options.topicPrefix + topic, partition));
-    return replay !== undefined && BigInt(offset) < replay.until;
   }
 
   private async setAside(raw: RawRecord, error: unknown): Promise<void> {
@@ -385,31 +395,6 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       Math.min(Math.max(ms, 1), MAX_TIMER_MS),
     );
     this.timers.add(timer);
-  }
-
-  /**
-   * Nothing is handled before this is done; while database or broker are away it is tried again and again. A newer assignment, or the end,
-   * makes an older one pointless.
-   */
-  private async findOwnPlace(consumer: Consumer, assignment: Assignment): Promise<void> {
-    const { positions } = this;
-    if (positions === undefined) return;
-    const { kafka, topicPrefix, service, log } = this.options;
-    const mine = ++this.assignments;
-    while (mine === this.assignments && !this.closed) {
-      try {
-        const groupId = `${topicPrefix}${service}`;
-        this.replays = await seekToOwnPositions(consumer, assignment, {
-          ...{ kafka, topicPrefix, groupId, positions, log },
-          without: this.statelessTopics(Object.keys(assignment)),
-          inHand: IN_HAND,
-        });
-        return;
-      } catch (error) {
-        log.warn({ err: error }, 'own positions could not be read yet');
-        await new Promise((resolve) => setTimeout(resolve, POSITIONS_AGAIN_MS));
-      }
-    }
   }
 }
 

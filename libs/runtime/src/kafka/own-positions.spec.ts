@@ -36,13 +36,18 @@ const kafkaWith = (high: string, errors: unknown[] = []): OwnPositionsOptions['k
 
 const positionsOf = (own: ReadonlyMap<number, bigint>): OwnPositionsOptions['positions'] => ({
   load: () => Promise.resolve(own),
-  pass: () => Promise.resolve(),
+  pass: (_topic, _partition, next) => Promise.resolve(void passed.push(next)),
 });
+const passed: bigint[] = [];
 
 /** Where a consumer is sent when the broker has committed 5,000 of a topic that begins at 17 and ends at `high`. */
 async function find(
   own: ReadonlyMap<number, bigint>,
-  { without = [], high = '9000' }: { without?: readonly string[]; high?: string } = {},
+  {
+    without = [],
+    high = '9000',
+    unknownIs = 'beginning',
+  }: { without?: readonly string[]; high?: string; unknownIs?: 'beginning' | 'committed' } = {},
 ): Promise<Found> {
   const found: unknown[] = [];
   const replays = await seekToOwnPositions(
@@ -55,6 +60,7 @@ async function find(
       positions: positionsOf(own),
       without: new Set(without),
       inHand: IN_HAND,
+      unknownIs,
       log: pino({ level: 'silent' }),
     },
   );
@@ -69,6 +75,12 @@ describe('where reading begins', () => {
 
   it('is the beginning when the database, restored, knows nothing of it', async () => {
     expect(await seeks(new Map())).toEqual([{ topic: TOPIC, partition: 0, offset: '17' }]);
+  });
+
+  it("is the broker's place, which is then kept, where places were not always kept and none is known", async () => {
+    expect(await find(new Map(), { unknownIs: 'committed' })).toEqual({ seeks: [], replay: undefined });
+    expect(passed).toEqual([5_000n]);
+    expect(await seeks(new Map([[0, 4_000n]]), { unknownIs: 'committed' })).toHaveLength(1);
   });
 
   it("is the broker's place where the database is as far", async () => {

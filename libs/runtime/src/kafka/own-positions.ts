@@ -22,6 +22,11 @@ export interface OwnPositionsOptions {
   readonly positions: Positions;
   /** Most records of a partition that are handled before the place behind them is committed. */
   readonly inHand: number;
+  /**
+   * What it means that the database knows no place: that it was restored to before the first record, or, where places were not always kept, that
+   * the broker's holds from now on.
+   */
+  readonly unknownIs: 'beginning' | 'committed';
   readonly log: Logger;
 }
 
@@ -44,7 +49,7 @@ export const placeKey = (topic: string, partition: number): string => `${topic}/
 export async function seekToOwnPositions(
   consumer: Pick<Consumer, 'seek'>,
   assignment: Assignment,
-  { kafka, topicPrefix, groupId, positions, without, inHand, log }: OwnPositionsOptions,
+  { kafka, topicPrefix, groupId, positions, without, inHand, unknownIs, log }: OwnPositionsOptions,
 ): Promise<Replays> {
   const admin = kafka.admin();
   const replays = new Map<string, Replay>();
@@ -52,19 +57,25 @@ export async function seekToOwnPositions(
     await admin.connect();
     for (const [topic, partitions] of Object.entries(assignment)) {
       if (without.has(topic)) continue;
-      const own = await positions.load(topic.slice(topicPrefix.length), partitions);
+      const name = topic.slice(topicPrefix.length);
+      const own = await positions.load(name, partitions);
       const committed = (await patiently(() => admin.fetchOffsets({ groupId, topics: [topic] })))[0]?.partitions ?? [];
       const ends = new Map((await admin.fetchTopicOffsets(topic)).map((entry) => [entry.partition, entry]));
       for (const partition of partitions) {
         const kafkaOffset = BigInt(committed.find((entry) => entry.partition === partition)?.offset ?? '-1');
         const { low = '0', high = '0' } = ends.get(partition) ?? {};
-        const mine = own.get(partition) ?? BigInt(low);
+        const known = own.get(partition);
+        if (known === undefined && unknownIs === 'committed') {
+          await positions.pass(name, partition, greater(kafkaOffset, BigInt(low)));
+          continue;
+        }
+        const mine = known ?? BigInt(low);
         if (kafkaOffset <= mine) continue;
         log.warn(
           { topic, partition, own: mine.toString(), committed: kafkaOffset.toString() },
           'database is behind the committed offset; replaying',
         );
-        consumer.seek({ topic, partition, offset: (mine > BigInt(low) ? mine : BigInt(low)).toString() });
+        consumer.seek({ topic, partition, offset: greater(mine, BigInt(low)).toString() });
         // whoever handled them may have died before it committed the last ones
         replays.set(placeKey(topic, partition), {
           committed: kafkaOffset,
@@ -90,6 +101,7 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
+const greater = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /** True when the database is behind the broker in any partition of the group: it was restored from a backup. Throws when either is away. */

@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { LetterDispatch } from '@postgang/pipeline';
+import { eventually } from '@postgang/testing';
+import { AGENCY, OTHER_AGENCY, Rig, sql } from './rig.js';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await Rig.start();
+}, 60_000);
+afterAll(() => rig?.stop(), 60_000);
+
+const seal = (sender = AGENCY): Promise<LetterDispatch> => rig.letters.seal(sender);
+
+describe('a database restored from a backup', () => {
+  it('has every leg since then asked for before anything is sent: none twice, none lost', async () => {
+    const [before, waiting, after, never] = [await seal(), await seal(OTHER_AGENCY), await seal(), await seal()];
+
+    // the backup: one letter is handed over, one still waits for its agency's delegation
+    await rig.run();
+    await rig.admin('DELETE', '/admin/delegations', { consumer: OTHER_AGENCY });
+    await rig.send(before, waiting);
+    await rig.in('HANDED_OVER', before);
+    await eventually('the hold', async () => (await rig.row(waiting))?.reason === 'no-delegation');
+    await eventually('the mark', async () => {
+      const rows = await sql(rig.databaseUrl, 'SELECT 1 FROM provider_dispatch.effect WHERE published_at IS NOT NULL');
+      return rows.length === 1;
+    });
+    await rig.halt();
+    const backup = await rig.backup();
+
+    // since then: that one was handed over, another one too, and a third was taken in and not handed over
+    await rig.admin('POST', '/admin/agencies', { agencies: [OTHER_AGENCY] });
+    await rig.run();
+    await rig.send(after);
+    for (const event of [waiting, after]) await rig.in('HANDED_OVER', event);
+    // asked for patience, and none of it is left after a restart
+    await rig.admin('POST', '/admin/faults', {
+      system: 'access-point',
+      mode: 'status',
+      status: 429,
+      retryAfterSeconds: 60,
+    });
+    await rig.send(never);
+    await eventually('the third in the ledger', () => rig.row(never));
+    await eventually('all told', () => [before, waiting, after].every((event) => rig.of(event).length === 1));
+    await rig.halt();
+    rig.sandbox.fault({ system: 'access-point', mode: 'none' });
+    expect(await rig.accepted()).toMatchObject({ accepted: 3, duplicatesRefused: 0 });
+
+    // the disaster: all since the backup is gone
+    await rig.run(backup);
+    const fresh = await seal();
+    await rig.send(fresh);
+    for (const event of [waiting, after])
+      expect(await rig.in('HANDED_OVER', event, backup)).toMatchObject({ settledHow: 'provider-has-it', attempts: 0 });
+    expect(await rig.in('HANDED_OVER', never, backup)).toMatchObject({ settledHow: 'never-arrived', attempts: 1 });
+    // what comes later is no matter of the restore
+    expect(await rig.in('HANDED_OVER', fresh, backup)).toMatchObject({ settled: false, attempts: 1 });
+    expect(await rig.row(before, backup)).toMatchObject({ settled: false, attempts: 1 });
+    // not even tried: the access point never had to refuse a used id
+    expect(await rig.accepted()).toMatchObject({ accepted: 5, distinctMessageIds: 5, duplicatesRefused: 0 });
+
+    await eventually('all told again', () => [waiting, after].every((event) => rig.of(event).length === 2), 30_000);
+    for (const event of [waiting, after]) expect(new Set(rig.of(event).map(({ id }) => id)).size).toBe(1);
+    expect(await rig.metric('effects_total', 'provider-has-it')).toBe(2);
+  }, 180_000);
+
+  it('is not taken for one at the next start', async () => {
+    const backup = `${rig.databaseUrl}_backup`;
+    await rig.halt();
+    const event = await seal();
+    await rig.send(event);
+    await rig.run(backup);
+    expect(await rig.in('HANDED_OVER', event, backup)).toMatchObject({ settled: false, attempts: 1 });
+  }, 60_000);
+});
