@@ -81,7 +81,7 @@ export class Mailing {
 }
 
 /** The same reference is the same letter, so whoever got no answer asks again. A clear no is not asked twice. */
-async function insistently<T>(world: World, work: () => Promise<T>): Promise<T> {
+export async function insistently<T>(world: World, work: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     try {

@@ -29,8 +29,11 @@ export const STEPS: Partial<Record<LetterStatus, readonly string[]>> = {
   REFUSED: ['accepted', 'refused'],
 };
 
-/** Nothing lost, nothing doubled, everything explained: as the agency sees it, and as those outside counted it. */
-export async function expectWhole(world: World, mailing: Mailing): Promise<void> {
+/**
+ * Nothing lost, nothing doubled, everything explained: as the agency sees it, and as those outside counted it. `ordered`: no status was told for
+ * the first time after a later one; false where receipts died between writing and telling, and readers go by the seq.
+ */
+export async function expectWhole(world: World, mailing: Mailing, { ordered = true } = {}): Promise<void> {
   for (const { letterId, part } of mailing.sent) {
     const seen = await read<{ status: string; reason: string | null }>(world, `/v1/letters/${letterId}`);
     expect({ case: part.case, ...seen }).toMatchObject({
@@ -41,7 +44,7 @@ export async function expectWhole(world: World, mailing: Mailing): Promise<void>
     const history = await completeHistory(world, letterId, STEPS[part.end] ?? []);
     expect(brokenAt(letterId, history)).toBeUndefined();
   }
-  expectOrdered(world);
+  if (ordered) expectOrdered(world);
   const { messages } = world.sandbox.counts;
   const counted = (await (await fetch(`${world.sandbox.url}/admin/counts`)).json()) as {
     messages: { accepted: number; distinctMessageIds: number; distinctConversations: number };
