@@ -49,12 +49,12 @@ describe('a database restored from a backup', () => {
 
     // the disaster: all since the backup is gone
     await rig.run(backup);
-    const fresh = await seal();
-    await rig.send(fresh);
     for (const event of [waiting, after])
       expect(await rig.in('HANDED_OVER', event, backup)).toMatchObject({ settledHow: 'provider-has-it', attempts: 0 });
     expect(await rig.in('HANDED_OVER', never, backup)).toMatchObject({ settledHow: 'never-arrived', attempts: 1 });
     // what comes later is no matter of the restore
+    const fresh = await seal();
+    await rig.send(fresh);
     expect(await rig.in('HANDED_OVER', fresh, backup)).toMatchObject({ settled: false, attempts: 1 });
     expect(await rig.row(before, backup)).toMatchObject({ settled: false, attempts: 1 });
     // not even tried: the access point never had to refuse a used id
