@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { agencyCommands } from './agency-commands.js';
 import { effectCommands } from './effect-commands.js';
 import { packageCommands, tell } from './package-commands.js';
+import { auditCommand } from './audit-commands.js';
 import { parkedCommands } from './parked-commands.js';
 
 /** `postgang`: data on stdout, messages on stderr; exit codes 0 ok, 1 something does not hold, 2 usage. */
@@ -10,6 +11,7 @@ packageCommands(program);
 agencyCommands(program);
 parkedCommands(program);
 effectCommands(program);
+auditCommand(program);
 try {
   await program.parseAsync();
 } catch (error) {

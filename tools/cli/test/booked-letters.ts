@@ -128,6 +128,8 @@ export function booked(story: Story, reference: string, at: number, dueAt: numbe
   return {
     id,
     handedIn: true,
+    sender: SENDER,
+    reference,
     intake: { sender: SENDER, acceptedAt: at, publishedAt: at },
     routes:
       state === undefined && story !== 'refused'

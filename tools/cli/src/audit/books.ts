@@ -6,6 +6,9 @@ export interface LetterBooks {
   readonly id: string;
   /** The agency says that it handed it in. */
   readonly handedIn: boolean;
+  /** Whose it is and what they call it, from whichever book knows. */
+  readonly sender: string | null;
+  readonly reference: string | null;
   /** integration-point's row. */
   readonly intake: { readonly sender: string; readonly acceptedAt: number; readonly publishedAt: number | null } | null;
   /** register-lookup's decisions. */
@@ -102,7 +105,8 @@ export type Cause =
   | 'provider-disagrees'
   | 'notice-missing'
   | 'nothing-awaited'
-  | 'overdue';
+  | 'overdue'
+  | 'unread-and-gone';
 
 /** Where a letter stands in the sum. `unaccounted`: past its deadline, or nobody can say. */
 export type Ending = 'delivered' | 'posted' | 'ended-otherwise' | 'cancelled' | 'in-flight' | 'unaccounted';

@@ -42,10 +42,14 @@ export class OpenBooks {
   constructor(private readonly snapshot: Snapshot) {}
 
   /** The agency's own list; letters of it that were accepted at another time are not missing. */
-  async loadHandedIn(ids: AsyncIterable<string>): Promise<void> {
-    await this.snapshot.query('CREATE TEMP TABLE handed_in (id uuid NOT NULL) ON COMMIT DROP');
-    await inChunks(ids, (chunk) =>
-      this.snapshot.query('INSERT INTO handed_in SELECT * FROM unnest($1::uuid[])', [chunk]),
+  async loadHandedIn(letters: AsyncIterable<{ id: string; sender: string; reference: string }>): Promise<void> {
+    await this.snapshot.query(HANDED_IN_TABLE);
+    await inChunks(letters, (chunk) =>
+      this.snapshot.query('INSERT INTO handed_in SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])', [
+        chunk.map(({ id }) => id),
+        chunk.map(({ sender }) => sender),
+        chunk.map(({ reference }) => reference),
+      ]),
     );
   }
 
@@ -70,7 +74,7 @@ export class OpenBooks {
   /** Which letters are looked at: those accepted in the period, those of it that only other books know, those handed in and not accepted. */
   async select({ from, to, sender }: Period): Promise<number> {
     const ask = (text: string, values: unknown[] = []): Promise<Row[]> => this.snapshot.query(text, values);
-    await ask('CREATE TEMP TABLE IF NOT EXISTS handed_in (id uuid NOT NULL) ON COMMIT DROP');
+    await ask(HANDED_IN_TABLE);
     await ask('CREATE TEMP TABLE audited (id uuid NOT NULL) ON COMMIT DROP');
     await ask(
       `INSERT INTO audited SELECT id FROM intake_api_v1.letter
@@ -85,9 +89,7 @@ export class OpenBooks {
        SELECT id FROM handed_in h WHERE NOT EXISTS (SELECT FROM intake_api_v1.letter i WHERE i.id = h.id)`,
       [from, to, sender ?? null],
     );
-    await ask('ALTER TABLE audited ADD PRIMARY KEY (id)').catch((error: unknown) => {
-      throw error;
-    });
+    await ask('ALTER TABLE audited ADD PRIMARY KEY (id)');
     await ask('ANALYZE audited');
     await ask('CREATE INDEX ON handed_in (id)');
     // neither the ledger nor what was set aside can be looked up by letter
@@ -104,13 +106,14 @@ export class OpenBooks {
     );
     await ask('CREATE INDEX ON audited_set_aside (letter_id)');
     if (this.withReport) await this.selectReported();
-    await ask('ANALYZE audited_effect; ANALYZE audited_set_aside');
+    for (const table of ['audited_effect', 'audited_set_aside']) await ask(`ANALYZE ${table}`);
     const [row] = await ask('SELECT count(*)::int FROM audited');
     return row?.[0] as number;
   }
 
   private async selectReported(): Promise<void> {
-    await this.snapshot.query('CREATE INDEX ON reported (message_id); ANALYZE reported');
+    await this.snapshot.query('CREATE INDEX ON reported (message_id)');
+    await this.snapshot.query('ANALYZE reported');
     const rows = await this.snapshot.query(
       `SELECT r.message_id, min(r.conversation_id::text), max(r.at), min(r.status), count(*)::int
        FROM reported r WHERE NOT EXISTS (SELECT FROM effect_api_v1.effect e WHERE e.id = r.message_id)
@@ -146,7 +149,8 @@ export class OpenBooks {
   private async page(after: string, including: boolean): Promise<LetterBooks[]> {
     const { snapshot } = this;
     const rows = await snapshot.query(
-      `SELECT a.id, EXISTS (SELECT FROM handed_in h WHERE h.id = a.id) FROM audited a
+      `SELECT a.id, h.sender, h.reference FROM audited a
+       LEFT JOIN LATERAL (SELECT sender, reference FROM handed_in h WHERE h.id = a.id LIMIT 1) h ON true
        WHERE a.id ${including ? '>=' : '>'} $1 ORDER BY a.id LIMIT ${PAGE}`,
       [after],
     );
@@ -170,12 +174,15 @@ export class OpenBooks {
       ]);
     const all = <T>(found: Map<string, Row[]>, id: string, make: (row: Row) => T): T[] =>
       (found.get(id) ?? []).map(make);
-    return rows.map(([id, handedIn]) => {
+    return rows.map(([id, sender, reference]) => {
       const letterId = id as string;
       const bookedLegs = all(legs, letterId, legOf);
+      const known = intake.get(letterId)?.[0] ?? letters.get(letterId)?.[0];
       return {
         id: letterId,
-        handedIn: handedIn as boolean,
+        handedIn: reference !== null,
+        sender: (known?.[1] ?? sender) as string | null,
+        reference: (known?.[2] ?? reference) as string | null,
         intake: all(intake, letterId, intakeOf)[0] ?? null,
         routes: all(
           routes,
@@ -237,11 +244,15 @@ export class OpenBooks {
   private conversations: Map<string, (ReportLine & { times: number })[]> | undefined;
 }
 
+const HANDED_IN_TABLE = `
+  CREATE TEMP TABLE IF NOT EXISTS handed_in (id uuid NOT NULL, sender text NOT NULL, reference text NOT NULL) ON COMMIT DROP`;
 const HISTORY = `SELECT letter_id, seq, at, kind, leg, event_id, data, hash FROM history_api_v1.history
   WHERE letter_id = ANY($1::uuid[]) ORDER BY letter_id, seq`;
 const RECEIPTS = 'SELECT letter_id, event_id FROM history_api_v1.receipt WHERE letter_id = ANY($1::uuid[])';
-const INTAKE = 'SELECT id, sender, accepted_at, published_at FROM intake_api_v1.letter WHERE id = ANY($1::uuid[])';
-const LETTERS = 'SELECT id, sender, status, seq, head_hash FROM history_api_v1.letter WHERE id = ANY($1::uuid[])';
+const INTAKE =
+  'SELECT id, sender, reference, accepted_at, published_at FROM intake_api_v1.letter WHERE id = ANY($1::uuid[])';
+const LETTERS =
+  'SELECT id, sender, reference, status, seq, head_hash FROM history_api_v1.letter WHERE id = ANY($1::uuid[])';
 const LEGS =
   'SELECT letter_id, leg, conversation_id, channel, provider, state FROM history_api_v1.leg WHERE letter_id = ANY($1::uuid[])';
 const ROUTES = 'SELECT letter_id, leg, routed, decided_at FROM routing_api_v1.route WHERE letter_id = ANY($1::uuid[])';
@@ -257,9 +268,9 @@ const EFFECTS_REPORTED = `SELECT e.letter_id, e.id, e.leg, e.provider, e.state, 
 const MESSAGES = 'SELECT letter_id, leg, state, done_at FROM message_api_v1.effect WHERE letter_id = ANY($1::uuid[])';
 const SET_ASIDE = 'SELECT letter_id, problem FROM audited_set_aside WHERE letter_id = ANY($1::uuid[])';
 
-const intakeOf = ([, sender, acceptedAt, publishedAt]: Row) =>
+const intakeOf = ([, sender, , acceptedAt, publishedAt]: Row) =>
   ({ sender, acceptedAt, publishedAt }) as NonNullable<LetterBooks['intake']>;
-const letterOf = ([, sender, status, seq, headHash]: Row) =>
+const letterOf = ([, sender, , status, seq, headHash]: Row) =>
   ({ sender, status, seq, headHash }) as NonNullable<LetterBooks['letter']>;
 const legOf = ([, leg, conversationId, channel, provider, state]: Row) =>
   ({ leg, conversationId, channel, provider, state }) as BookedLeg;

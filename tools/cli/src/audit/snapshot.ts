@@ -21,8 +21,8 @@ function millisecondsOf(text: string): number {
 }
 
 const types = {
-  getTypeParser: (oid: number, format?: 'text'): ((text: string) => unknown) =>
-    oid === TIMESTAMPTZ ? millisecondsOf : (pg.types.getTypeParser(oid, format) as (text: string) => unknown),
+  getTypeParser: (oid: number): ((text: string) => unknown) =>
+    oid === TIMESTAMPTZ ? millisecondsOf : (pg.types.getTypeParser(oid, 'text') as (text: string) => unknown),
 };
 
 /**
@@ -30,10 +30,16 @@ const types = {
  * tables, which end with it.
  */
 export class Snapshot {
+  private readonly reader: Reader;
+  private readonly other: Reader;
+
   private constructor(
     private readonly first: pg.Client,
     private readonly second: pg.Client,
-  ) {}
+  ) {
+    this.reader = new Reader(first);
+    this.other = new Reader(second);
+  }
 
   /** Throws what the driver throws. */
   static async open(url: string): Promise<Snapshot> {
@@ -53,13 +59,13 @@ export class Snapshot {
   }
 
   /** Sees the temporary tables, too. */
-  async query(text: string, values: unknown[] = []): Promise<Row[]> {
-    return read(this.first, text, values);
+  query(text: string, values: unknown[] = []): Promise<Row[]> {
+    return this.reader.query(text, values);
   }
 
   /** On the other connection, which does not see the temporary tables. */
-  async beside(text: string, values: unknown[] = []): Promise<Row[]> {
-    return read(this.second, text, values);
+  beside(text: string, values: unknown[] = []): Promise<Row[]> {
+    return this.other.query(text, values);
   }
 
   async close(): Promise<void> {
@@ -79,7 +85,17 @@ function client(url: string): pg.Client {
   return one;
 }
 
-async function read(from: pg.Client, text: string, values: unknown[]): Promise<Row[]> {
-  const { rows } = await from.query<unknown[]>({ text, values, rowMode: 'array', types });
-  return rows;
+/** One statement after the other on a connection; those who ask need not wait for each other. */
+class Reader {
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly from: pg.Client) {}
+
+  query(text: string, values: unknown[]): Promise<Row[]> {
+    const run = async (): Promise<Row[]> =>
+      (await this.from.query<unknown[]>({ text, values, rowMode: 'array', types })).rows;
+    const result = this.last.then(run, run);
+    this.last = result.catch(() => undefined);
+    return result;
+  }
 }

@@ -1,0 +1,184 @@
+import { clockFrom } from '@postgang/outside';
+import { beginningOf, dayAfter, isOrganisationNumber } from '@postgang/rules';
+import { createLogger, kafkaClient, kafkaSettingsOf, parseConfig, runtimeConfig } from '@postgang/runtime';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { Broker, withPlace } from './audit/broker.js';
+import { closeBooks } from './audit/close-books.js';
+import { asDocument, inWords, type Books } from './audit/show-books.js';
+import { Snapshot } from './audit/snapshot.js';
+import { UsageError } from './package-input.js';
+
+/** The same names as the services use, so that their environment serves here too. */
+const config = runtimeConfig
+  .pick({
+    CLOCK_START: true,
+    CLOCK_RATE: true,
+    KAFKA_SSL_CA: true,
+    KAFKA_USERNAME: true,
+    KAFKA_PASSWORD: true,
+    TOPIC_PREFIX: true,
+  })
+  .extend({
+    POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap(),
+    KAFKA_BROKERS: runtimeConfig.shape.KAFKA_BROKERS.optional(),
+    OWNED_PROVIDERS: z.string().default('digipost,eboks,print'),
+  });
+
+const HELP = `
+A day (2026-11-24) is the Norwegian one; a moment is ISO 8601 with its offset. --to is not included.
+Exit codes: 0 the books close, 1 they do not, 2 usage, or a server cannot be used.
+Reads POSTGRES_URL with a role that is granted postgang_operations_reader; with KAFKA_BROKERS (KAFKA_SSL_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD_FILE,
+TOPIC_PREFIX) also what nobody has read and where a missing letter lies; OWNED_PROVIDERS as provider-dispatch has it.`;
+
+interface Options {
+  readonly from?: string;
+  readonly to?: string;
+  readonly day?: string;
+  readonly sender?: string;
+  readonly json?: boolean;
+  readonly handedIn?: string;
+  readonly providerReport?: string;
+  readonly providerReportUntil?: string;
+  readonly asOf?: string;
+  readonly list: string;
+}
+
+/** A server cannot be used: nothing is known about the books, so this is not "they do not close". */
+export class AuditError extends Error {
+  override readonly name = 'AuditError';
+  readonly exitCode = 2;
+}
+
+const MOST_LISTED = 1_000_000;
+const PROGRESS_MS = 2_000;
+
+/** `postgang audit`: whether the books of a period close. */
+export function auditCommand(program: Command): void {
+  program
+    .command('audit')
+    .description('lays all books of a period beside each other and lists every letter that does not add up')
+    .option('--from <day or moment>', 'letters accepted from then on')
+    .option('--to <day or moment>', 'and before then')
+    .option('--day <day>', 'letters accepted on that day')
+    .option('--sender <orgnr>', 'of one agency only')
+    .option(
+      '--handed-in <file>',
+      'CSV of what agencies say they handed in: reference, and sender where there are several',
+    )
+    .option(
+      '--provider-report <file or url>',
+      "the provider's own report: CSV message_id,time,status[,conversation_id], or JSON",
+    )
+    .option('--provider-report-until <moment>', 'the report tells of everything until then (now)')
+    .option('--as-of <moment>', 'deadlines before it have passed (now, in business time)')
+    .option('--list <n>', 'so many imbalances are listed; all are counted', '10000')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', HELP)
+    .action(audit);
+}
+
+async function audit(options: Options): Promise<void> {
+  const { from, to } = periodOf(options);
+  const settings = parseConfig('postgang audit', config, process.env);
+  const clock = clockFrom({ start: settings.CLOCK_START, rate: settings.CLOCK_RATE });
+  const now = options.asOf === undefined ? clock.now() : momentOf(options.asOf, '--as-of');
+  const { sender } = options;
+  if (sender !== undefined && !isOrganisationNumber(sender))
+    throw new UsageError('--sender takes an organisation number');
+  const most = Number(options.list);
+  if (!Number.isInteger(most) || most < 0 || most > MOST_LISTED)
+    throw new UsageError(`--list takes a whole number from 0 to ${MOST_LISTED}`);
+  const snapshot = await Snapshot.open(settings.POSTGRES_URL).catch(unusable('PostgreSQL (POSTGRES_URL)'));
+  try {
+    const tally = await closeBooks(snapshot, {
+      ...{ from, to, now, sender, most },
+      ownedProviders: settings.OWNED_PROVIDERS.split(','),
+      handedIn: options.handedIn,
+      providerReport: options.providerReport,
+      reportedUntil:
+        options.providerReportUntil === undefined
+          ? undefined
+          : momentOf(options.providerReportUntil, '--provider-report-until'),
+      progress: progress(),
+    }).catch(unusable('PostgreSQL (POSTGRES_URL)'));
+    let unread: Books['unread'];
+    if (settings.KAFKA_BROKERS !== undefined) {
+      const kafka = { ...settings, KAFKA_BROKERS: settings.KAFKA_BROKERS };
+      const broker = new Broker(
+        kafkaClient(kafkaSettingsOf(kafka), 'postgang-audit', createLogger('postgang', 'error'), { retries: 3 }),
+        settings.TOPIC_PREFIX,
+      );
+      const positions = await broker.positions(snapshot).catch(unusable('Kafka (KAFKA_BROKERS)'));
+      unread = positions.unread;
+      for (const { service, topic, records } of positions.lost)
+        tally.list({
+          ...{ letterId: null, sender: null, reference: null, cause: 'unread-and-gone' },
+          says: `${records} records of ${topic} fell out of retention before ${service} read them`,
+        });
+      const missing = new Set(tally.listed.flatMap(({ letterId }) => letterId ?? []));
+      if (missing.size > 0) {
+        const places = await broker.setAside(missing).catch(unusable('Kafka (KAFKA_BROKERS)'));
+        tally.listed.splice(0, tally.listed.length, ...withPlace(tally.listed, places));
+      }
+    }
+    const books = { from, to, now, sender, tally, unread };
+    process.stdout.write(
+      options.json === true ? `${JSON.stringify(asDocument(books), undefined, 2)}\n` : inWords(books),
+    );
+    if (!tally.closed) process.exitCode = 1;
+  } finally {
+    await snapshot.close();
+  }
+}
+
+function periodOf({ from, to, day }: Options): { from: Date; to: Date } {
+  if (day !== undefined) {
+    if (from !== undefined || to !== undefined) throw new UsageError('--day stands instead of --from and --to');
+    if (!isDay(day)) throw new UsageError('--day takes a day: 2026-11-24');
+    return { from: beginningOf(day), to: beginningOf(dayAfter(day)) };
+  }
+  if (from === undefined || to === undefined) throw new UsageError('--from and --to are needed, or --day');
+  const period = { from: momentOf(from, '--from'), to: momentOf(to, '--to') };
+  if (period.from >= period.to) throw new UsageError('--from must be before --to');
+  return period;
+}
+
+const isDay = (text: string): boolean =>
+  /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
+
+/** A moment without its offset would mean another one elsewhere. */
+function momentOf(text: string, option: string): Date {
+  if (isDay(text)) return beginningOf(text);
+  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text)
+    ? new Date(text)
+    : new Date(Number.NaN);
+  if (Number.isNaN(at.getTime()))
+    throw new UsageError(`${option} takes a day (2026-11-24) or a moment (2026-11-24T08:00:00+01:00)`);
+  return at;
+}
+
+/** Says which server it was: the drivers' own words do not, and may quote the address with its password. */
+const unusable =
+  (server: string) =>
+  (error: unknown): never => {
+    if (error instanceof UsageError) throw error;
+    const { code, name } = error as { code?: string; name?: string };
+    // undefined_table and invalid_schema_name: a service that was never started, or an older version of it
+    const hint =
+      code === '42P01' || code === '3F000'
+        ? ' (a service has not made its views yet)'
+        : code === '42501'
+          ? ' (grant postgang_operations_reader)'
+          : '';
+    throw new AuditError(`${server} cannot be used: ${code ?? name ?? 'unknown error'}${hint}`, { cause: error });
+  };
+
+function progress(): (done: number, of: number) => void {
+  let last = performance.now();
+  return (done, of) => {
+    if (performance.now() - last < PROGRESS_MS) return;
+    last = performance.now();
+    process.stderr.write(`${done} of ${of} letters\n`);
+  };
+}

@@ -1,0 +1,199 @@
+import {
+  deadLetterTopic,
+  header,
+  RETRY_TIERS,
+  retryTopic,
+  SERVICES,
+  topicOf,
+  type ServiceName,
+} from '@postgang/pipeline';
+import type { Kafka } from '@postgang/runtime';
+import { randomUUID } from 'node:crypto';
+import type { Snapshot } from './snapshot.js';
+import type { Listed } from './tally.js';
+
+/** Records of a topic that a service has not read. */
+export interface Unread {
+  readonly service: ServiceName;
+  readonly topic: string;
+  readonly records: number;
+}
+
+/** What the state of a service says about how far it has read. */
+const OWN_POSITIONS: Partial<Record<ServiceName, string>> = {
+  'integration-point': 'intake_api_v1',
+  'register-lookup': 'routing_api_v1',
+  'provider-dispatch': 'effect_api_v1',
+  notification: 'message_api_v1',
+  receipts: 'history_api_v1',
+};
+const MOST_RECORDS = 1_000_000;
+const READ_MS = 120_000;
+
+/** The broker as the books need it: what nobody has read, and where a letter that is missing lies. */
+export class Broker {
+  constructor(
+    private readonly kafka: Kafka,
+    private readonly prefix: string,
+  ) {}
+
+  /** By the service's own position where it keeps one: after a restore the broker's is ahead of it. Also what retention has taken away unread. */
+  async positions(
+    snapshot: Snapshot,
+  ): Promise<{ readonly unread: readonly Unread[]; readonly lost: readonly Unread[] }> {
+    const admin = this.kafka.admin();
+    await admin.connect();
+    try {
+      const topics = (await admin.listTopics())
+        .filter((name) => name.startsWith(this.prefix))
+        .map((name) => name.slice(this.prefix.length));
+      const unread: Unread[] = [];
+      const lost: Unread[] = [];
+      for (const topic of topics) {
+        const readers = (topicOf(topic)?.topic.readers ?? []).filter((reader): reader is ServiceName =>
+          (SERVICES as readonly string[]).includes(reader),
+        );
+        if (readers.length === 0) continue;
+        const ends = await admin.fetchTopicOffsets(this.prefix + topic);
+        for (const service of readers) {
+          const own = await this.ownPositions(snapshot, service, topic);
+          const committed = own ?? (await this.committed(admin, service, topic));
+          let behind = 0n;
+          let gone = 0n;
+          for (const { partition, high, low } of ends) {
+            const at = committed.get(partition) ?? 0n;
+            if (at < BigInt(low)) gone += BigInt(low) - at;
+            behind += BigInt(high) - (at < BigInt(low) ? BigInt(low) : at);
+          }
+          if (behind > 0n) unread.push({ service, topic, records: Number(behind) });
+          // one that has never read anything may be new
+          if (gone > 0n && committed.size > 0) lost.push({ service, topic, records: Number(gone) });
+        }
+      }
+      return { unread, lost };
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  private async ownPositions(
+    snapshot: Snapshot,
+    service: ServiceName,
+    topic: string,
+  ): Promise<Map<number, bigint> | undefined> {
+    const api = OWN_POSITIONS[service];
+    if (api === undefined) return undefined;
+    const rows = await snapshot.query(
+      `SELECT partition, next_offset::text FROM ${api}.consumed_offset WHERE topic = $1`,
+      [topic],
+    );
+    // a stage without state of its own keeps no position, although its service has a database
+    return rows.length === 0
+      ? undefined
+      : new Map(rows.map(([partition, next]) => [partition as number, BigInt(next as string)]));
+  }
+
+  private async committed(
+    admin: ReturnType<Kafka['admin']>,
+    service: ServiceName,
+    topic: string,
+  ): Promise<Map<number, bigint>> {
+    const [found] = await patiently(() =>
+      admin.fetchOffsets({ groupId: this.prefix + service, topics: [this.prefix + topic] }),
+    );
+    return new Map(
+      (found?.partitions ?? [])
+        .filter(({ offset }) => offset !== '-1')
+        .map(({ partition, offset }) => [partition, BigInt(offset)]),
+    );
+  }
+
+  /** Where the records of these letters lie that could not be processed: in a retry tier, or as a dead letter. By letter. */
+  async setAside(letterIds: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> {
+    const found = new Map<string, string>();
+    const topics = SERVICES.flatMap((service) => [
+      { name: deadLetterTopic(service), as: `dead letter of ${service}` },
+      ...RETRY_TIERS.map(({ tier }) => ({
+        name: retryTopic(service, tier),
+        as: `waits in ${retryTopic(service, tier)}`,
+      })),
+    ]);
+    const admin = this.kafka.admin();
+    await admin.connect();
+    const groupId = `${this.prefix}audit.${randomUUID()}`;
+    const consumer = this.kafka.consumer({ groupId, allowAutoTopicCreation: false });
+    try {
+      const left = new Map<string, bigint>();
+      let records = 0n;
+      for (const { name } of topics)
+        for (const { partition, high, low } of await admin.fetchTopicOffsets(this.prefix + name))
+          if (BigInt(high) > BigInt(low)) {
+            left.set(`${this.prefix}${name}/${partition}`, BigInt(high));
+            records += BigInt(high) - BigInt(low);
+          }
+      if (left.size === 0) return found;
+      if (records > MOST_RECORDS) throw new Error(`more than ${MOST_RECORDS} records in retry tiers and dead letters`);
+      await consumer.connect();
+      const names = new Map(topics.map(({ name, as }) => [this.prefix + name, as]));
+      await consumer.subscribe({
+        topics: [...new Set([...left.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))))],
+        fromBeginning: true,
+      });
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(
+          () => reject(new Error('retry tiers and dead letters could not be read in time')),
+          READ_MS,
+        );
+        const done = (): void => {
+          clearTimeout(timer);
+          resolve();
+        };
+        consumer
+          .run({
+            autoCommit: false,
+            eachBatch: ({ batch }) => {
+              for (const message of batch.messages) {
+                const letter = message.key?.toString() ?? '';
+                if (letterIds.has(letter)) {
+                  const why = header(message.headers, 'failure');
+                  found.set(letter, `${names.get(batch.topic) ?? batch.topic}${why === undefined ? '' : ` (${why})`}`);
+                }
+              }
+              const key = `${batch.topic}/${batch.partition}`;
+              if (BigInt(batch.lastOffset()) + 1n >= (left.get(key) ?? 0n)) left.delete(key);
+              if (left.size === 0) done();
+              return Promise.resolve();
+            },
+          })
+          .catch(reject);
+      });
+      return found;
+    } finally {
+      await consumer.disconnect().catch(() => undefined);
+      await admin.deleteGroups([groupId]).catch(() => undefined);
+      await admin.disconnect();
+    }
+  }
+}
+
+const ATTEMPTS = 10;
+const PAUSE_MS = 300;
+
+/** kafkajs does not look again for a group's coordinator that has moved, or is not there yet. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (attempt === ATTEMPTS || (error as { retriable?: unknown }).retriable !== true) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+}
+
+/** Says of each letter where its record lies, if it lies aside. */
+export const withPlace = (listed: readonly Listed[], places: ReadonlyMap<string, string>): Listed[] =>
+  listed.map((one) => {
+    const place = one.letterId === null ? undefined : places.get(one.letterId);
+    return place === undefined ? one : { ...one, says: `${one.says}; ${place}` };
+  });

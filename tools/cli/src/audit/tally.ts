@@ -1,0 +1,58 @@
+import { scrub } from '@postgang/runtime';
+import type { Cause, Ending, Imbalance, LetterBooks } from './books.js';
+import type { Verdict } from './reconcile.js';
+
+/** One line of the report. */
+export interface Listed extends Omit<Imbalance, 'letterId'> {
+  readonly letterId: string | null;
+  readonly sender: string | null;
+  /** As the agency calls it; what looks personal in it is masked. */
+  readonly reference: string | null;
+}
+
+const ENDINGS: readonly Ending[] = ['delivered', 'posted', 'ended-otherwise', 'cancelled', 'in-flight', 'unaccounted'];
+
+/** Sums up, in the same memory however many letters there are: beyond `most` imbalances are counted and not listed. */
+export class Tally {
+  accepted = 0;
+  readonly endings = Object.fromEntries(ENDINGS.map((ending) => [ending, 0])) as Record<Ending, number>;
+  readonly causes: Partial<Record<Cause, number>> = {};
+  readonly ledger = { handedOver: 0, settledByAsking: 0, refused: 0, failed: 0, unsettled: 0, queued: 0 };
+  readonly listed: Listed[] = [];
+  /** Letters in flight that wait for a person in register-lookup; no deadline runs for them. */
+  parked = 0;
+  entries = 0;
+  imbalances = 0;
+
+  constructor(private readonly most: number) {}
+
+  add(books: LetterBooks, { ending, imbalances }: Verdict): void {
+    // what was never accepted stands in no sum, only in the list
+    if (books.intake !== null) {
+      this.accepted += 1;
+      this.endings[ending] += 1;
+      if (ending === 'in-flight' && books.parked !== null) this.parked += 1;
+    }
+    this.entries += books.history.length;
+    for (const { state, settled } of books.effects) {
+      if (state === 'HANDED_OVER') this.ledger.handedOver += 1;
+      else if (state === 'REFUSED') this.ledger.refused += 1;
+      else if (state === 'FAILED') this.ledger.failed += 1;
+      else if (state === 'QUEUED') this.ledger.queued += 1;
+      else this.ledger.unsettled += 1;
+      if (settled) this.ledger.settledByAsking += 1;
+    }
+    for (const imbalance of imbalances) this.list({ ...imbalance, sender: books.sender, reference: books.reference });
+  }
+
+  list({ reference, ...line }: Listed): void {
+    this.imbalances += 1;
+    this.causes[line.cause] = (this.causes[line.cause] ?? 0) + 1;
+    if (this.listed.length < this.most)
+      this.listed.push({ ...line, reference: reference === null ? null : scrub(reference) });
+  }
+
+  get closed(): boolean {
+    return this.imbalances === 0;
+  }
+}

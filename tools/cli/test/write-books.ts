@@ -1,0 +1,88 @@
+import { service as integrationPoint } from '@postgang/integration-point';
+import { service as notification } from '@postgang/notification';
+import { service as providerDispatch } from '@postgang/provider-dispatch';
+import { service as receipts } from '@postgang/receipts';
+import { service as registerLookup } from '@postgang/register-lookup';
+import { openDatabase } from '@postgang/runtime';
+import type pg from 'pg';
+import type { LetterBooks } from '../src/audit/books.js';
+
+/** The tables of every service that keeps state, as their migrations make them. */
+export async function makeTables(url: string): Promise<void> {
+  for (const { name, database } of [integrationPoint, registerLookup, providerDispatch, notification, receipts]) {
+    const { entities, migrations } = database as NonNullable<typeof database>;
+    const schema = name.replaceAll('-', '_');
+    const source = await openDatabase({ url, schema, pool: 2, entities, migrations, onStatement: () => undefined });
+    await source.destroy();
+  }
+}
+
+const date = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
+
+/** Writes a letter's books as the services would have. */
+export async function write(client: pg.Client, letter: LetterBooks): Promise<void> {
+  const { id, intake, letter: row } = letter;
+  const insert = (table: string, columns: Record<string, unknown>): Promise<unknown> =>
+    client.query(
+      `INSERT INTO ${table} (${Object.keys(columns).join(', ')}) VALUES (${Object.keys(columns)
+        .map((_, index) => `$${index + 1}`)
+        .join(', ')})`,
+      Object.values(columns),
+    );
+  if (intake !== null)
+    await insert('integration_point.letter', {
+      ...{ id, sender: intake.sender, reference: letter.reference, content_hash: '', body: '' },
+      ...{ accepted_at: date(intake.acceptedAt), published_at: date(intake.publishedAt) },
+    });
+  for (const { leg, routed, decidedAt } of letter.routes)
+    await insert('register_lookup.route', {
+      letter_id: id,
+      leg,
+      routed,
+      rule: 'r',
+      event: '',
+      decided_at: date(decidedAt),
+    });
+  if (letter.parked !== null)
+    await insert('register_lookup.parked_letter', {
+      letter_id: id,
+      sender: letter.sender,
+      why: letter.parked,
+      event: '',
+      event_id: id,
+      attempt: 0,
+    });
+  for (const effect of letter.effects)
+    await insert('provider_dispatch.effect', {
+      ...{ id: effect.id, letter_id: id, leg: effect.leg, provider: effect.provider, lane: letter.sender, payload: '' },
+      ...{ state: effect.state, settled: effect.settled, created_at: date(effect.createdAt) },
+      ...{ done_at: date(effect.doneAt), published_at: date(effect.publishedAt) },
+    });
+  for (const { leg, doneAt } of letter.messages)
+    await insert('notification.message', { letter_id: id, leg, state: 'SENT', done_at: date(doneAt) });
+  if (row !== null)
+    await insert('receipts.letter', {
+      id,
+      sender: row.sender,
+      reference: letter.reference,
+      status: row.status,
+      seq: row.seq,
+      head_hash: row.headHash,
+    });
+  for (const { leg, conversationId, channel, provider, state } of letter.legs)
+    await insert('receipts.leg', { letter_id: id, n: leg, conversation_id: conversationId, channel, provider, state });
+  for (const { seq, at, kind, leg, eventId, data, hash } of letter.history)
+    await insert('receipts.history', { letter_id: id, seq, at, kind, leg, event_id: eventId, data, hash });
+  for (const { leg, awaits, owedBy, dueAt } of letter.awaited)
+    await insert('receipts.expectation', { letter_id: id, leg, awaits, owed_by: owedBy, due_at: date(dueAt) });
+  for (const eventId of letter.receipts)
+    await insert('receipts.receipt', {
+      event_id: eventId,
+      letter_id: id,
+      leg: 1,
+      provider: letter.legs[0]?.provider,
+      raw: '',
+      verified: true,
+      received_at: new Date(),
+    });
+}
