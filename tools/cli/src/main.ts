@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { agencyCommands } from './agency-commands.js';
 import { effectCommands } from './effect-commands.js';
+import { deadLetterCommands } from './dead-letter-commands.js';
 import { packageCommands, tell } from './package-commands.js';
 import { auditCommand } from './audit-commands.js';
 import { parkedCommands } from './parked-commands.js';
+import { redriveCommands } from './redrive-commands.js';
 
 /** `postgang`: data on stdout, messages on stderr; exit codes 0 ok, 1 something does not hold, 2 usage. */
 const program = new Command('postgang').description('Postgang at the command line').exitOverride();
@@ -12,6 +14,8 @@ agencyCommands(program);
 parkedCommands(program);
 effectCommands(program);
 auditCommand(program);
+deadLetterCommands(program);
+redriveCommands(program);
 try {
   await program.parseAsync();
 } catch (error) {
