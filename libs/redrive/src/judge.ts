@@ -45,7 +45,7 @@ export type Why =
 
 export interface Asked {
   readonly leavePastDeadline: boolean;
-  /** Legs that were given up too: their senders have been told that they failed. */
+  /** Legs that provider-dispatch has given up, too: their senders have been told that they failed. */
   readonly alsoFailed: boolean;
   /** Records that lie sealed can be opened. */
   readonly canOpen: boolean;
@@ -85,7 +85,7 @@ export function judge(dead: Judged, known: Known, asked: Asked, now: Date): Why 
   if (known.redrivenBy !== undefined) return 'already-redriven';
   if (dead.sealed && !asked.canOpen) return 'sealed';
   const why = done(dead, known);
-  if (why !== undefined && !(why === 'failed' && asked.alsoFailed)) return why;
+  if (why !== undefined && !(why === 'failed' && asked.alsoFailed && dead.service === 'provider-dispatch')) return why;
   return asked.leavePastDeadline && isLate(known, now) ? 'past-deadline' : undefined;
 }
 

@@ -24,6 +24,8 @@ export interface Received<S extends Subject = Subject> {
   readonly subject: S;
   /** Attempts already made; 0 at first. */
   readonly attempt: number;
+  /** Set when an operator has sent it again from the dead letters: how often. */
+  readonly redrives?: number;
   readonly source: Source;
   readonly traceparent: string | undefined;
 }

@@ -204,6 +204,59 @@ describe('a stage', () => {
     expect(Number(lag)).toBeGreaterThanOrEqual(60);
   });
 
+  it('that was stopped has lost nothing: with FLOOD_SHARE=1 it works off what lay there, bad ends and all', async () => {
+    const ids = letterIds(60);
+    await hand(ids);
+    const [dead, out] = await Promise.all([
+      rig.collect(deadLetterTopic('receipts')),
+      rig.collect('recipient.notified.v1'),
+    ]);
+    const bad = new Set(ids.slice(0, 45));
+    const mostlyBad = (flood?: Partial<FloodLimits>): Service =>
+      serviceWith(
+        async (batch) =>
+          batch.map(({ key, event }) =>
+            bad.has(key) ? failed(new PermanentError('as it should be')) : publish(notifiedDraft(event.letterId)),
+          ),
+        { share: 0.5, atLeast: 10, windowMs: 60_000, ...flood },
+      );
+    const stopped = await rig.start(mostlyBad());
+    await eventually('the stop', () => !stopped.ready() || undefined);
+    await stopped.stop();
+    expect(distinct(dead) + distinct(out)).toBeLessThan(ids.length);
+    await rig.start(mostlyBad({ share: 1 }));
+    await eventually('all', () => (distinct(dead) === 45 && distinct(out) === 15) || undefined);
+  });
+
+  it('is not held up by poison: each partition goes on behind a record that no attempt can save', async () => {
+    const ids = letterIds(200);
+    const poison = new Set(ids.filter((_, index) => index % 10 === 0));
+    await hand(ids);
+    const [retry, dead, out] = await Promise.all([
+      rig.collect(retryTopic('receipts', '10s')),
+      rig.collect(deadLetterTopic('receipts')),
+      rig.collect('recipient.notified.v1'),
+    ]);
+    await rig.produce(
+      retryTopic('receipts', '10s'),
+      // had all its attempts but one: what fails in a tier does not hold up the tier either
+      [...poison].map((key) => ({
+        ...dispatchedRecord(key),
+        headers: { ce_id: key, attempt: '4', 'origin-topic': 'letter.dispatched.v1', 'retry-due-at': '0' },
+      })),
+    );
+    await rig.start(
+      serviceWith(async (batch) => {
+        if (batch.some(({ key }) => poison.has(key))) throw new TypeError('a bug that one letter brings out');
+        return batch.map(({ event }) => publish(notifiedDraft(event.letterId)));
+      }),
+    );
+    await eventually('all', () => (distinct(out) === 180 && distinct(dead) === 20) || undefined);
+    const sentBack = retry.filter((message) => headerOf(message, 'attempt') === '1');
+    expect(distinct(sentBack)).toBe(20);
+    expect(new Set(dead.map((message) => headerOf(message, 'dead-because')))).toEqual(new Set(['exhausted']));
+  });
+
   it('stays stopped when another instance joins', async () => {
     await hand(letterIds(60));
     const flood = { share: 0.5, atLeast: 1, windowMs: 60_000 };

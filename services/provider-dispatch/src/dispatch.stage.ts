@@ -92,20 +92,20 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
 
   @Stage('letter.dispatch.<provider>.v1', { everyMs: 200 })
   async handle(batch: readonly Received<'letter.dispatch.v1'>[]): Promise<readonly Outcome[]> {
-    await this.ledger.queue(
-      batch.map(({ event, traceparent, source }) => ({
-        id: event.messageId,
-        letterId: event.letterId,
-        leg: event.leg,
-        provider: event.provider,
-        lane: event.sender,
-        payload: encode('letter.dispatch.v1', event),
-        traceparent,
-        perhapsDone: source.replayed,
-      })),
-      batch,
-      VISIBILITY_LAG_MS,
-    );
+    const effects = batch.map(({ event, traceparent, source }) => ({
+      id: event.messageId,
+      letterId: event.letterId,
+      leg: event.leg,
+      provider: event.provider,
+      lane: event.sender,
+      payload: encode('letter.dispatch.v1', event),
+      traceparent,
+      perhapsDone: source.replayed,
+    }));
+    const again = effects.filter((_, index) => batch[index]?.redrives !== undefined);
+    const reopened = again.length === 0 ? undefined : await this.ledger.reopen(again);
+    const others = reopened === undefined ? effects : effects.filter(({ id }) => !reopened.has(id));
+    await this.ledger.queue(others, batch, VISIBILITY_LAG_MS);
     this.dispatcher?.wake(new Set(batch.map(({ event }) => event.provider)));
     return batch.map(() => publish());
   }

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   decode,
+  encode,
   header,
   messageIdOf,
   type Headers,
@@ -48,6 +49,7 @@ let closing: (() => Promise<unknown>)[] = [];
 let sandbox: Sandbox;
 let letters: SealedLetters;
 let publisher: Publisher;
+let sender: BatchingSender;
 let database: pg.Client;
 
 beforeAll(async () => {
@@ -65,7 +67,8 @@ beforeAll(async () => {
   const producer = kafkaProducer(kafka);
   await producer.connect();
   closing.push(() => producer.disconnect());
-  publisher = new Publisher('encryption', new BatchingSender(producer, prefix));
+  sender = new BatchingSender(producer, prefix);
+  publisher = new Publisher('encryption', sender);
   const consumer = kafka.consumer({ groupId: `${prefix}spec` });
   await consumer.connect();
   closing.push(() => consumer.disconnect());
@@ -146,6 +149,21 @@ const send = (...events: LetterDispatch[]): Promise<void> =>
         traceparent: TRACE,
       }),
     ),
+  );
+/** As a plan of libs/redrive does. */
+const redrive = (...events: LetterDispatch[]): Promise<void> =>
+  sender.send(
+    events.map((event) => ({
+      topic: 'provider-dispatch.retry.10s',
+      key: event.letterId,
+      value: encode('letter.dispatch.v1', event),
+      headers: {
+        ce_id: event.messageId,
+        'origin-topic': `letter.dispatch.${event.provider}.v1`,
+        redrive: 'a plan',
+        redrives: '1',
+      },
+    })),
   );
 const handedOver = (event: LetterDispatch): Promise<Seen<LetterDispatched>> =>
   eventually('letter.dispatched.v1', () => dispatched.find((seen) => seen.event.letterId === event.letterId), 40_000);
@@ -244,6 +262,17 @@ describe('a letter', () => {
     const dead = await eventually('the dead letter', () => deadLetters.find(({ key }) => key === event.letterId));
     expect(header(dead.headers, 'origin-topic')).toBe('letter.dispatch.digipost.v1');
     expect(header(dead.headers, 'failure')).toBe('cannot-be-handed-over');
+  });
+
+  it('that was given up goes out when an operator has it sent again, and what was not given up stays as it is', async () => {
+    const [failed, done] = [await letters.seal(AGENCY), await letters.seal(AGENCY)];
+    await send({ ...failed, packageDigest: Buffer.alloc(32).toString('base64') }, done);
+    await refusal(failed);
+    await handedOver(done);
+    await redrive(failed, done);
+    expect((await handedOver(failed)).event).toMatchObject({ messageId: failed.messageId, attempts: 1 });
+    expect(await row(done)).toMatchObject({ state: 'HANDED_OVER', attempts: 1 });
+    expect(await accepted()).toMatchObject({ accepted: 2, distinctMessageIds: 2, duplicatesRefused: 0 });
   });
 
   it('whose process died between end and event is told by the sweep, under the same id', async () => {

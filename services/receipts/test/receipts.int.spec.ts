@@ -32,6 +32,7 @@ const notifications: LetterNotify[] = [];
 let closing: (() => Promise<unknown>)[] = [];
 let database: pg.Client;
 let publisher: Publisher;
+let sender: BatchingSender;
 let kafka: ReturnType<typeof kafkaClient>;
 let signers: Record<string, SigningIdentity>;
 let stranger: SigningIdentity;
@@ -54,7 +55,8 @@ beforeAll(async () => {
   const producer = kafkaProducer(kafka);
   await producer.connect();
   closing.push(() => producer.disconnect());
-  publisher = new Publisher('integration-point', new BatchingSender(producer, prefix));
+  sender = new BatchingSender(producer, prefix);
+  publisher = new Publisher('integration-point', sender);
   const environment = {
     POSTGANG_ENVIRONMENT: 'test',
     KAFKA_BROKERS: brokers.join(','),
@@ -247,6 +249,28 @@ describe('receipts', () => {
     );
     expect(JSON.parse(late.data.toString())).toMatchObject({ stale: true });
     expect(statuses.filter((one) => one.letterId === letter.letterId).at(-1)?.status).toBe('DELIVERED');
+  });
+
+  it('takes what waited in a retry tier for overtaken when it comes, and the chain holds', async () => {
+    const letter = digital();
+    const { topic, key, value } = routed(letter);
+    const due = Date.now() + 3_000;
+    await sender.send([
+      {
+        ...{ topic: 'receipts.retry.10s', key, value },
+        headers: { ce_id: randomUUID(), attempt: '1', 'origin-topic': topic, 'retry-due-at': String(due) },
+      },
+    ]);
+    await send(accepted(letter), dispatch(letter), dispatched(letter));
+    await told(letter, 'HANDED_OVER');
+    expect((await history(letter)).map(({ kind }) => kind)).not.toContain('routed');
+    await eventually('the late fact', async () => (await history(letter)).find(({ kind }) => kind === 'routed'));
+    const entries = await history(letter);
+    expect(JSON.parse(entries.at(-1)?.data.toString() ?? '')).toMatchObject({ stale: true });
+    expect(verifyHistory(letter.letterId, entries)).toBeUndefined();
+    expect(statuses.filter((one) => one.letterId === letter.letterId).at(-1)?.status).toBe('HANDED_OVER');
+    await send(await receipt(letter, 'leveringskvittering'));
+    await told(letter, 'DELIVERED');
   });
 
   it('keeps a receipt of an unknown conversation and matches it when its leg becomes known', async () => {

@@ -19,7 +19,7 @@ import type { Logger } from 'pino';
 import { lastValueFrom, type Observable } from 'rxjs';
 import { FloodStopped, type FloodLimits } from '../flood-guard.js';
 import { Gatherer, type Arrived, type StageReport } from '../gatherer.js';
-import { failedMessage, ORIGIN_TOPIC, type RawRecord } from '../outgoing.js';
+import { failedMessage, ORIGIN_TOPIC, REDRIVES, type RawRecord } from '../outgoing.js';
 import { afterFailure } from '../retry.js';
 import { sealRecord } from '../sealed-record.js';
 import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
@@ -315,6 +315,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       event,
       subject: row.topic.subject,
       attempt: attemptOf(raw.headers),
+      ...(raw.headers[REDRIVES] === undefined ? {} : { redrives: Number(raw.headers[REDRIVES]) }),
       traceparent: traceparentOf(raw.headers),
       source: {
         topic: origin as TopicName,

@@ -123,6 +123,7 @@ const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?
  *      └─── UNCERTAIN ─→ HANDED_OVER | REFUSED | QUEUED        settled by asking the provider
  *   asked so often in vain → PARKED: an operator may settle it; it is still asked about, seldom
  *   attempts exhausted → FAILED        HANDED_OVER → REFUSED when the provider gives up afterwards
+ *   FAILED → QUEUED                    an operator has its record sent again
  *
  * An effect that may have been done before a database was restored from a backup begins, or goes on, as UNCERTAIN.
  *
@@ -183,6 +184,21 @@ export class EffectLedger {
       [lagMs],
     );
     return count;
+  }
+
+  /**
+   * Operators have these sent again from the dead letters: what was given up, and only that, has all its attempts before it. FAILED is never
+   * uncertain, and the id stays, by which the provider would know a second one. Returns the ids of those that wait anew.
+   */
+  async reopen(effects: readonly Pick<NewEffect, 'id' | 'payload'>[]): Promise<ReadonlySet<string>> {
+    const [rows] = await this.database.query<[{ id: string }[], number]>(
+      `UPDATE effect AS e SET state = 'QUEUED', payload = x.payload, attempts = 0, settled = false, reason = NULL, settled_how = NULL,
+         operator_note = NULL, questions = 0,
+         not_before = now(), done_at = NULL, published_at = NULL, fence = e.fence + 1
+       FROM unnest($1::uuid[], $2::bytea[]) AS x(id, payload) WHERE e.id = x.id AND e.state = 'FAILED' RETURNING e.id`,
+      [effects.map(({ id }) => id), effects.map(({ payload }) => payload)],
+    );
+    return new Set(rows.map(({ id }) => id));
   }
 
   /** Takes up to `most` rows of a provider and commits the intention. Other workers skip them. */
