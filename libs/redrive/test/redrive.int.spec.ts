@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { KeyRing } from '@postgang/outside';
 import { deadLetterTopic } from '@postgang/pipeline';
 import { eventually } from '@postgang/testing';
-import type { Wanted } from '../src/index.js';
-import { letterOf, recordIdOf, Rig } from './rig.js';
+import { deadLettersOf, type Wanted } from '../src/index.js';
+import { KEYS, letterOf, recordIdOf, Rig } from './rig.js';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -227,5 +228,41 @@ describe('a plan', () => {
     await rig.die(dying(['one']));
     await rig.database.query('DROP SCHEMA effect_api_v1 CASCADE');
     await expect(rig.redrive.plan(wanted(), 'kari')).rejects.toThrow('the views effect_api_v1 are missing');
+  });
+
+  it('sends what lay sealed as it was first read, and leaves it where there is no key for it', async () => {
+    const key = letterOf('sealed');
+    const content = {
+      key,
+      value: Buffer.from('of 21883649874, in clear').toString('base64'),
+      headers: { ce_id: recordIdOf('sealed') },
+    };
+    const value = KEYS.seal('internal', key, 'sealed-record', JSON.stringify(content));
+    await rig.die([{ reference: 'sealed', value, headers: { 'sealed-record': '1' } }]);
+    const keyless = await rig.open(new KeyRing(new Map()));
+    expect((await keyless.plan(wanted(), 'kari')).records).toMatchObject([{ decision: 'suppress', why: 'sealed' }]);
+    const plan = await rig.redrive.plan(wanted(), 'kari');
+    expect(await rig.redrive.run(plan.id, 'kari', FAST)).toBe(true);
+    expect((await rig.tier()).map((one) => [one.key, one.value?.toString(), one.headers['sealed-record']])).toEqual([
+      [key, 'of 21883649874, in clear', undefined],
+    ]);
+  });
+});
+
+describe('what is said of dead letters', () => {
+  it('is nothing of their content, and nothing that looks personal in what somebody else wrote about them', async () => {
+    await rig.die([
+      { reference: 'plain', value: Buffer.from('to kari@example.org, 21883649874'), key: '21883649874' },
+      { reference: 'talkative', failure: 'Error: no such person 21883649874 <kari@example.org>' },
+      { reference: 'receipt', topic: 'receipt.received.digipost.v1', service: 'receipts' },
+    ]);
+    const { kafka, prefix } = rig;
+    const found = await deadLettersOf(kafka, prefix, 'register-lookup', {});
+    expect(found).toHaveLength(2);
+    expect(JSON.stringify(found)).not.toMatch(/21883649874|kari@/);
+    expect(found.map((one) => one.letterId)).toEqual(expect.arrayContaining([null, letterOf('talkative')]));
+    // a receipt is keyed by its conversation, which is no letter
+    expect(await deadLettersOf(kafka, prefix, 'receipts', {})).toMatchObject([{ letterId: null, attempts: 5 }]);
+    expect(await deadLettersOf(kafka, prefix, 'receipts', { reason: 'permanent' })).toEqual([]);
   });
 });

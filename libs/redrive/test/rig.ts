@@ -4,7 +4,6 @@ import {
   conversationIdOf,
   deadLetterTopic,
   decode,
-  encode,
   letterIdOf,
   messageIdOf,
   retryTopic,
@@ -175,17 +174,3 @@ export class Rig {
     return (await this.lying('letter.redriven.v1')).map(({ value }) => decode('letter.redriven.v1', value));
   }
 }
-
-/** Something a stage can decode. */
-export const dispatchedEvent = (reference: string): Buffer =>
-  encode('letter.dispatched.v1', {
-    letterId: letterOf(reference),
-    leg: 1,
-    provider: 'digipost',
-    conversationId: conversationIdOf(letterOf(reference), 1),
-    messageId: messageIdOf(letterOf(reference), 1),
-    attempts: 1,
-    settled: false,
-    operatorNote: null,
-    handedOverAt: 1,
-  });
