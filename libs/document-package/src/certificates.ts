@@ -106,6 +106,9 @@ export function issuerAndSerial(certificate: X509Certificate): { issuer: Buffer;
   return { issuer: issuer.raw, serial: serial.raw };
 }
 
+/** Raw DER of the name, as {@link issuerAndSerial} has the issuer's. */
+export const subjectOf = (certificate: X509Certificate): Buffer => fieldsOf(certificate).subject.raw;
+
 export function serialNumber(certificate: X509Certificate): string {
   return BigInt(`0x${certificate.serialNumber}`).toString();
 }
@@ -196,6 +199,7 @@ function findChain(
   throw new PackageError('certificate-untrusted', 'no chain to a trusted root');
 }
 
-function issued(issuer: X509Certificate, subject: X509Certificate): boolean {
+/** Whether an authority signed this certificate; nothing is said of when. */
+export function issued(issuer: X509Certificate, subject: X509Certificate): boolean {
   return issuer.ca && subject.checkIssued(issuer) && subject.verify(publicKeyOf(issuer));
 }

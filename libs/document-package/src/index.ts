@@ -4,6 +4,7 @@ export * from './container.js';
 export * from './errors.js';
 export * from './jws.js';
 export * from './manifest.js';
+export * from './revocation.js';
 export * from './sbd.js';
 export * from './test-authority.js';
 export { DEFAULT_ZIP_LIMITS, readZip, type ZipLimits } from './read-zip.js';

@@ -24,6 +24,19 @@ export interface IssueOptions {
   readonly unit?: string;
 }
 
+export interface RevokedCertificate {
+  readonly certificate: X509Certificate;
+  readonly since: Date;
+  /** Since when the key may have been in other hands. */
+  readonly invalidSince?: Date;
+}
+
+export interface ListOptions {
+  readonly thisUpdate?: Date;
+  /** A day later, if it is not said. */
+  readonly nextUpdate?: Date;
+}
+
 export class TestAuthority {
   private constructor(
     private readonly root: Issuer,
@@ -66,6 +79,11 @@ export class TestAuthority {
     return [nodeCertificate(this.root.certificate), nodeCertificate(this.intermediate.certificate)];
   }
 
+  /** The revocation lists (CRL, DER) of root and intermediate: each holds what it issued itself. */
+  revocationLists(revoked: readonly RevokedCertificate[], options: ListOptions = {}): Promise<Buffer[]> {
+    return Promise.all([this.root, this.intermediate].map((issuer) => listOf(issuer, revoked, options)));
+  }
+
   async issue(organisation: string, name: string, options: IssueOptions = {}): Promise<SigningIdentity> {
     const keys = await newKeys(options.bits ?? 2048);
     const unit = options.unit === undefined ? '' : `OU=${options.unit}, `;
@@ -95,6 +113,29 @@ export class TestAuthority {
       certificates: [nodeCertificate(certificate), ...[...this.trust].reverse()],
     };
   }
+}
+
+async function listOf(
+  { keys, certificate }: Issuer,
+  revoked: readonly RevokedCertificate[],
+  { thisUpdate = new Date(), nextUpdate }: ListOptions,
+): Promise<Buffer> {
+  const mine = revoked.filter(({ certificate: one }) => one.checkIssued(nodeCertificate(certificate)));
+  const list = await x509.X509CrlGenerator.create({
+    issuer: certificate.subject,
+    thisUpdate,
+    nextUpdate: nextUpdate ?? new Date(thisUpdate.getTime() + DAY_MS),
+    signingAlgorithm: ALGORITHM,
+    signingKey: keys.privateKey,
+    entries: mine.map(({ certificate: one, since, invalidSince }) => ({
+      serialNumber: one.serialNumber.toLowerCase(),
+      revocationDate: since,
+      reason: x509.X509CrlReason.keyCompromise,
+      ...(invalidSince === undefined ? {} : { invalidity: invalidSince }),
+    })),
+    extensions: [await x509.AuthorityKeyIdentifierExtension.create(keys.publicKey)],
+  });
+  return Buffer.from(list.rawData);
 }
 
 async function issuerFrom(keyPem: string, certificatePem: string): Promise<Issuer> {

@@ -101,7 +101,8 @@ function routed(eventId: string, event: LetterRouted): Fact {
     kind: 'routed',
     leg: event.leg,
     effect: { of: 'leg', state: 'Routed', route: routeOf(event) },
-    particulars: { rule: event.rule, provider: event.provider },
+    // whose receipts count: whoever reads the history alone can check their signer
+    particulars: { rule: event.rule, provider: event.provider, organisation: event.providerOrganisation },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { PackageError, verifySbd, type PackageReason, type Sbd } from '@postgang/document-package';
-import { conversationIdOf, isUuid, POSTGANG_NAMESPACE, uuidv5, type ReceiptReceived } from '@postgang/pipeline';
+import { receiptEventId } from '@postgang/evidence';
+import { conversationIdOf, isUuid, type ReceiptReceived } from '@postgang/pipeline';
 import { isReceiptKind, type ReceiptKind } from '@postgang/rules';
 import { isLegNumber } from '../legs/fact.js';
 import { storedChain, type StoredChain } from './stored-chain.js';
@@ -102,7 +103,7 @@ export function receiptOf(
     // certificates are judged at the time the receipt states: one that states what it likes would be signed with any that was ever valid
     if (signedAt.getTime() > receivedAt.getTime() + skewMs) return aside('signed-after-received');
     return {
-      eventId: idOf(provider, raw),
+      eventId: receiptEventId(provider, raw),
       conversationId,
       provider,
       raw,
@@ -131,7 +132,7 @@ export function reportOf(raw: string, provider: string, receivedAt: Date): Claim
   if (!isUuid(letterId) || !isLegNumber(leg) || !known)
     return setAside(raw, provider, receivedAt, null, 'message-invalid');
   return {
-    eventId: idOf(provider, raw),
+    eventId: receiptEventId(provider, raw),
     conversationId: conversationIdOf(letterId.toLowerCase(), leg),
     provider,
     raw,
@@ -145,7 +146,7 @@ function setAside(raw: string, provider: string, receivedAt: Date, claimed: stri
   const conversationId = claimed !== null && isUuid(claimed) ? claimed.toLowerCase() : null;
   // PostgreSQL's text cannot hold NUL; what carries one was never a JWS
   return {
-    eventId: idOf(provider, raw),
+    eventId: receiptEventId(provider, raw),
     conversationId,
     provider,
     raw: raw.replaceAll('\0', '\uFFFD'),
@@ -153,8 +154,6 @@ function setAside(raw: string, provider: string, receivedAt: Date, claimed: stri
     problem,
   };
 }
-
-const idOf = (provider: string, raw: string): string => uuidv5(POSTGANG_NAMESPACE, `receipt/${provider}/${raw}`);
 
 const validDate = (date: Date): Date | undefined => {
   const year = date.getUTCFullYear();

@@ -1,3 +1,4 @@
+import { receiptDigest } from '@postgang/evidence';
 import { meaningOf, type LegState } from '@postgang/rules';
 import type { Fact } from '../legs/fact.js';
 import type { LegRow } from '../legs/letter.js';
@@ -25,13 +26,15 @@ function judgeReceipt(claim: Claim, receipt: SignedReceipt, leg: RoutedLeg): Fac
   const meaning = meaningOf(leg.channel, receipt.kind);
   if ('nonsense' in meaning) return { problem: 'wrong-channel' };
   const head = { eventId: claim.eventId, letterId: leg.letterId, leg: leg.n, at: receipt.at };
-  if ('notice' in meaning) return { ...head, kind: 'notice-failed' };
+  // the id alone is too short to prove the content
+  const proof = { receipt: receiptDigest(claim.raw) };
+  if ('notice' in meaning) return { ...head, kind: 'notice-failed', particulars: proof };
   const reason = reasonOf(meaning.state, receipt.errorType);
   return {
     ...head,
     kind: receipt.kind,
     effect: { of: 'leg', state: meaning.state, ...(reason === undefined ? {} : { reason }) },
-    ...(reason === undefined ? {} : { particulars: { reason } }),
+    particulars: reason === undefined ? proof : { ...proof, reason },
   };
 }
 
