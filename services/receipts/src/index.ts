@@ -13,6 +13,7 @@ import { ExpectationView1764000000007 } from './db/9-expectation-view.migration.
 import { DayRoots1764100000000 } from './db/8-day-roots.migration.js';
 import { OperationsViews1765000000000 } from './db/10-operations-views.migration.js';
 import { UsualTimes1765000000003 } from './db/11-usual-times.migration.js';
+import { RevocationLists1765100000000 } from './db/11-revocation-lists.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
 /** Keeps what happened to every letter: leg states, history, expectations, receipts; tells the status. */
@@ -35,8 +36,10 @@ export const service: Service<ReceiptsConfig> = {
       DayRoots1764100000000,
       OperationsViews1765000000000,
       UsualTimes1765000000003,
+      RevocationLists1765100000000,
     ],
   },
   topicParameters: () => Promise.resolve({ provider: PROVIDERS_WITH_TOPICS }),
 };
+export { EvidenceUnavailable, exportEvidence } from './evidence/export-evidence.js';
 export { verifyHistory, type HistoryEntry } from './history/chain.js';

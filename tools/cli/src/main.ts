@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { agencyCommands } from './agency-commands.js';
 import { effectCommands } from './effect-commands.js';
 import { deadLetterCommands } from './dead-letter-commands.js';
+import { evidenceCommands } from './evidence-commands.js';
 import { packageCommands, tell } from './package-commands.js';
 import { auditCommand } from './audit-commands.js';
 import { parkedCommands } from './parked-commands.js';
@@ -16,6 +17,7 @@ effectCommands(program);
 auditCommand(program);
 deadLetterCommands(program);
 redriveCommands(program);
+evidenceCommands(program);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -24,7 +24,7 @@ const CAUSES: Record<string, string> = {
 export const causeOf = (error: unknown): string =>
   CAUSES[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as NodeJS.ErrnoException).code ?? 'it cannot be used';
 
-function readInput(path: string, what: string, most: number): Buffer {
+export function readInput(path: string, what: string, most: number): Buffer {
   let found: Stats;
   try {
     found = statSync(path);

@@ -1,0 +1,119 @@
+import {
+  EvidenceError,
+  MAX_EVIDENCE_BYTES,
+  readEvidence,
+  verifyEvidence,
+  writeEvidence,
+  type Evidence,
+  type Verified,
+} from '@postgang/evidence';
+import { EvidenceUnavailable, exportEvidence } from '@postgang/receipts';
+import { parseConfig, runtimeConfig } from '@postgang/runtime';
+import { isOrganisationNumber } from '@postgang/rules';
+import type { Command } from 'commander';
+import { writeFileSync } from 'node:fs';
+import { causeOf, certificatesOf, readInput, UsageError } from './package-input.js';
+
+/** The same name as the services use, so that their environment serves here too. */
+const config = runtimeConfig.pick({}).extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap() });
+
+interface VerifyArguments {
+  readonly trust?: string;
+  readonly operator?: string;
+  readonly root?: string;
+  readonly json?: boolean;
+}
+
+/** `postgang evidence …`: what can be proved about a letter, and checking it without the system. */
+export function evidenceCommands(program: Command): void {
+  const group = program.command('evidence').description('proof of what happened to a letter');
+  group
+    .command('export')
+    .description('writes all that proves what happened to a letter into one file')
+    .argument('<letter>', 'letter id')
+    .option('--out <file>', 'where it is written; standard output otherwise')
+    .addHelpText(
+      'after',
+      '\nReads POSTGRES_URL as the services do; a role that may read the views history_api_v1 is enough.',
+    )
+    .action(exportOne);
+  group
+    .command('verify')
+    .description('checks such a file, offline: needs no configuration, no database, no network')
+    .argument('<file>')
+    .option('--trust <pem>', 'certificates that are trusted: the roots of operator and providers')
+    .option('--operator <orgnr>', "who must have signed the days' roots")
+    .option('--root <sha256>', "hash of a day's signed root that was kept: it must be among those in the file")
+    .option('--json', 'one JSON document, also about what does not hold')
+    .addHelpText(
+      'after',
+      '\nExit code 0: everything holds. 1: it does not, and the first wrong position is named. 2: without --trust that cannot be found out.',
+    )
+    .action(verify);
+}
+
+async function exportOne(letter: string, { out }: { out?: string }): Promise<void> {
+  const { POSTGRES_URL } = parseConfig('postgang evidence', config, process.env);
+  const evidence = await exportEvidence(POSTGRES_URL, letter).catch((error: unknown) => {
+    if (error instanceof EvidenceUnavailable) throw error;
+    // the driver's own words may quote the address with its password
+    const { code, name } = error as { code?: string; name?: string };
+    throw new EvidenceUnavailable(`PostgreSQL (POSTGRES_URL) cannot be used: ${code ?? name ?? 'unknown error'}`, {
+      cause: error,
+    });
+  });
+  const text = writeEvidence(evidence);
+  if (out === undefined) process.stdout.write(text);
+  else
+    try {
+      // nobody else's to read: it tells of one person's letter
+      writeFileSync(out, text, { mode: 0o600 });
+    } catch (error) {
+      throw new UsageError(`--out ${out}: ${causeOf(error)}`, { cause: error });
+    }
+  const held = heldUntil(evidence);
+  if (held < evidence.entries.length)
+    process.stderr.write(
+      `Entries ${held + 1}–${evidence.entries.length} are held by no signed root yet: their day is not over. Export again tomorrow.\n`,
+    );
+}
+
+const heldUntil = ({ paths }: Evidence): number => Math.max(0, ...paths.map(({ seq }) => seq));
+
+async function verify(file: string, options: VerifyArguments): Promise<void> {
+  if (options.operator !== undefined && !isOrganisationNumber(options.operator))
+    throw new UsageError('--operator is not an organisation number');
+  if (options.root !== undefined && !/^[0-9a-f]{64}$/.test(options.root))
+    throw new UsageError('--root takes a SHA-256, 64 hexadecimal digits');
+  const trust = options.trust === undefined ? undefined : certificatesOf(options.trust, '--trust');
+  const bytes = readInput(file, 'file', MAX_EVIDENCE_BYTES);
+  let verified: Verified;
+  try {
+    verified = await verifyEvidence(readEvidence(bytes), { trust, operator: options.operator, kept: options.root });
+  } catch (error) {
+    if (options.json === true && error instanceof EvidenceError) {
+      const { where, problem } = error;
+      process.stdout.write(`${JSON.stringify({ holds: false, where, problem }, undefined, 2)}\n`);
+    }
+    throw error;
+  }
+  if (options.json === true)
+    process.stdout.write(`${JSON.stringify({ holds: verified.trusted, ...verified }, undefined, 2)}\n`);
+  else show(verified);
+  if (!verified.trusted)
+    throw new UsageError('it does not contradict itself, but whose signatures these are was not checked: no --trust');
+}
+
+function show({ letter, entries, receipts, roots, remarks, trusted }: Verified): void {
+  const signed = new Map(receipts.map((receipt) => [receipt.entry, receipt]));
+  const line = (text: string): void => void process.stdout.write(`${text}\n`);
+  line(`letter ${letter.id} of ${letter.sender}, reference ${letter.reference}`);
+  for (const { seq, at, kind, leg } of entries) {
+    const receipt = signed.get(seq);
+    const by = receipt === undefined ? '' : `  signed by ${receipt.signer} at ${receipt.signedAt}`;
+    line(`${String(seq).padStart(3)}  ${at}  ${kind}${leg === null ? '' : `, leg ${leg}`}${by}`);
+  }
+  line(`held by the roots of ${roots.first} to ${roots.last}, signed by ${roots.operator}`);
+  for (const remark of remarks) line(`remark: ${remark}`);
+  if (trusted) line('ok');
+}
