@@ -70,6 +70,22 @@ function quittingWhenSilent(ms: number): Socket {
   return socket;
 }
 
+/** For operators' tools: reads the views that services publish, and changes nothing. Rejects after `patienceMs` when PostgreSQL does not answer. */
+export async function openReader(url: string, patienceMs: number): Promise<DataSource> {
+  const source = new DataSource({
+    type: 'postgres',
+    url,
+    extra: {
+      max: 4,
+      connectionTimeoutMillis: patienceMs,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      options: '-c default_transaction_read_only=on',
+      application_name: 'postgang',
+    },
+  });
+  return source.initialize();
+}
+
 /** Advisory lock shared by every service: CREATE SCHEMA and extensions collide otherwise. */
 const MIGRATION_LOCK = 0x706f7374;
 

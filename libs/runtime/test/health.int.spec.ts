@@ -57,14 +57,16 @@ describe('what services say about themselves', () => {
 describe('a dependency', () => {
   it('is away while it is tried again, until it has not been found away for a while', () => {
     const list = new AwayList();
-    expect(list.note('krr', false, 0)).toBe(true);
-    expect(list.note('krr', false, 1)).toBe(false);
-    list.note('krr', true, 500);
+    expect(list.note('krr', 'down', 0)).toBe(true);
+    expect(list.note('krr', 'down', 1)).toBe(false);
+    list.note('krr', 'trying', 500);
     expect(list.names(8_000)).toEqual(['krr']);
-    expect(list.note('krr', false, 8_500)).toBe(false);
-    list.note('krr', true, 9_000);
-    list.note('krr', true, 10_000);
+    expect(list.note('krr', 'down', 8_500)).toBe(false);
+    list.note('krr', 'trying', 9_000);
+    list.note('krr', 'trying', 10_000);
     expect(list.names(21_001)).toEqual([]);
-    expect(list.note('krr', false, 30_000)).toBe(true);
+    expect(list.note('krr', 'down', 30_000)).toBe(true);
+    list.note('krr', 'up', 30_001);
+    expect(list.names(30_001)).toEqual([]);
   });
 });

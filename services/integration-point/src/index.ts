@@ -24,4 +24,6 @@ export {
   type ListedAgency,
   type NewAgency,
 } from './agencies/agency-register.js';
+export { letterFacts, type LetterFacts } from './why/letter-facts.js';
+export { serviceStates } from './why/service-states.js';
 export { integrationPointConfig, type IntegrationPointConfig } from './config.js';

@@ -68,6 +68,7 @@ async function poll(queue: Queue) {
     log: { warn },
     clock: { now: () => new Date() },
     metrics: {
+      dependency: () => undefined,
       meter: {
         createObservableGauge: () => ({
           addCallback: (look: Look) => void (gauge = look),

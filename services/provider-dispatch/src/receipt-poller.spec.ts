@@ -27,6 +27,7 @@ describe('fetched receipts', () => {
         log: { warn: () => undefined },
         clock: { now: () => new Date() },
         metrics: {
+          dependency: () => undefined,
           meter: { createObservableGauge: () => ({ addCallback: () => undefined, removeCallback: () => undefined }) },
         },
         publisher: { publish: (drafts: Draft[]) => Promise.resolve(void published.push(...drafts)) },

@@ -1,3 +1,4 @@
+import { DependencyDown } from '@postgang/outside';
 import {
   isUuid,
   messageIdOfConversation,
@@ -10,6 +11,7 @@ import { draft, startWorker, type Draft, type EffectLedger, type Runtime, type W
 import { createHash } from 'node:crypto';
 import { ReceiptQueue, type Placed } from './receipt-queue.js';
 
+const ACCESS_POINT = 'access-point';
 const CONCURRENT = 32;
 /** Of one receipt, in UTF-8: with all else it stays below what a record holds. A real one is a tenth of it. */
 const MOST_RAW_BYTES = 48 * 1024;
@@ -50,12 +52,25 @@ export class ReceiptPoller {
       result.observe(this.queue.passedOver, { service: runtime.service });
     gauge.addCallback(count);
     this.forget = () => gauge.removeCallback(count);
-    this.worker = startWorker('receipts', 500, () => this.pull(), runtime.log);
+    this.worker = startWorker('receipts', 500, () => this.turn(), runtime.log);
   }
 
   stop(): Promise<void> {
     this.forget();
     return this.worker.stop();
+  }
+
+  /** It asks twice a second, so it is the first to know whether the access point answers. */
+  private async turn(): Promise<boolean> {
+    const { metrics } = this.runtime;
+    try {
+      const more = await this.pull();
+      metrics.dependency(ACCESS_POINT, true);
+      return more;
+    } catch (error) {
+      if (error instanceof DependencyDown && error.dependency === ACCESS_POINT) metrics.dependency(ACCESS_POINT, false);
+      throw error;
+    }
   }
 
   private async pull(): Promise<boolean> {

@@ -7,6 +7,7 @@ import { packageCommands, tell } from './package-commands.js';
 import { auditCommand } from './audit-commands.js';
 import { parkedCommands } from './parked-commands.js';
 import { redriveCommands } from './redrive-commands.js';
+import { whyCommands } from './why-commands.js';
 
 /** `postgang`: data on stdout, messages on stderr; exit codes 0 ok, 1 something does not hold, 2 usage. */
 const program = new Command('postgang').description('Postgang at the command line').exitOverride();
@@ -18,6 +19,7 @@ auditCommand(program);
 deadLetterCommands(program);
 redriveCommands(program);
 evidenceCommands(program);
+whyCommands(program);
 try {
   await program.parseAsync();
 } catch (error) {

@@ -46,6 +46,8 @@ export interface WorldOptions {
   /** Servers of this world's own, where it restarts them; else those of the run. */
   readonly servers?: LocalServers;
   readonly settings?: Settings;
+  /** Between the steps that a provider tells of (milliseconds). */
+  readonly receiptDelayMs?: number;
 }
 
 /** A whole Postgang with the outer systems around it, seen as an agency and an operator see it: over HTTP and Kafka. */
@@ -66,12 +68,17 @@ export class World {
     private readonly closing: (() => Promise<unknown>)[],
   ) {}
 
-  static async start({ groups = TOGETHER, servers, settings: more = {} }: WorldOptions = {}): Promise<World> {
+  static async start({
+    groups = TOGETHER,
+    servers,
+    settings: more = {},
+    receiptDelayMs = 5,
+  }: WorldOptions = {}): Promise<World> {
     const closing: (() => Promise<unknown>)[] = [];
     try {
       const dir = mkdtempSync(join(tmpdir(), 'postgang-journey-'));
       closing.push(() => Promise.resolve(rmSync(dir, { recursive: true, force: true })));
-      const sandbox = await startSandbox({ dir: join(dir, 'sandbox'), receiptDelayMs: 5 });
+      const sandbox = await startSandbox({ dir: join(dir, 'sandbox'), receiptDelayMs });
       closing.push(() => sandbox.stop());
       const requests = requestsTo(sandbox, closing);
       const shared = servers ?? (await ofThisRun(closing));

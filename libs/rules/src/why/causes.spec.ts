@@ -157,6 +157,15 @@ const TABLE: readonly (readonly [cause: string, what: string, situation: Situati
   ['no-right-to-send', '403', { ...queued, effect: effect('QUEUED', 'status-403') }],
   ['access-point-asks-for-patience', '429', { ...queued, effect: effect('QUEUED', 'status-429') }],
   ['access-point-away', 'refused', { ...queued, effect: effect('QUEUED', 'unreachable') }],
+  [
+    'access-point-away',
+    'cut off in the middle, and away still',
+    {
+      ...queued,
+      effect: effect('UNCERTAIN', 'no-answer'),
+      services: service('provider-dispatch', { down: ['access-point'] }),
+    },
+  ],
   ['access-point-away', 'behind one that was', { ...queued, lane: 'status-503' }],
   ['hand-over-fails-here', 'anything else', { ...queued, effect: effect('QUEUED', 'internal') }],
   ['receipt-set-aside', 'forged', { ...handedOver, setAside: 'wrong-signer' }],

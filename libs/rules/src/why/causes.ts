@@ -36,9 +36,14 @@ const waitedMs = ({ awaited, now }: Situation): number =>
 /** How many answers of a provider make its usual time one: below, nothing is called late by it. */
 export const FEWEST_SAMPLES = 20;
 
+/** A receipt needs a moment from the provider to us: what is quicker than that is not late, however quick the provider is. */
+const ON_ITS_WAY_MS = 5_000;
+
 /** When a letter counts as stuck although its deadline may be days away: twice what all but one of twenty take. */
 export const stuckAfterMs = (situation: Pick<Situation, 'usual'>): number | undefined =>
-  situation.usual === undefined || situation.usual.samples < FEWEST_SAMPLES ? undefined : 2 * situation.usual.p95Ms;
+  situation.usual === undefined || situation.usual.samples < FEWEST_SAMPLES
+    ? undefined
+    : Math.max(2 * situation.usual.p95Ms, ON_ITS_WAY_MS);
 
 export function isLate(situation: Situation): boolean {
   const { awaited, now } = situation;
@@ -266,21 +271,10 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'document-store-away',
-    seen: (s, turn) => finds('document-store', s, turn),
+    seen: (s, turn) => finds('document-store', s, turn) || tried(s) === 'document-store',
     agency: OUR_OUTAGE,
     operator: 'The document store is full or cannot be written to.',
     steps: ['Free or add space under DOCUMENT_STORE; the letters go on by themselves.'],
-  },
-  {
-    id: 'hand-over-uncertain',
-    seen: (s) => s.effect?.state === 'UNCERTAIN',
-    agency: 'The provider may have the letter, and did not say so. It is asked; the letter is never sent twice.',
-    operator:
-      'No clear answer to the hand-over. The ledger asks the access point by our message id after its visibility lag.',
-    steps: [
-      'Nothing while the access point answers; the row settles by itself.',
-      'Access point away for long: the row waits, and is not sent again.',
-    ],
   },
   {
     id: 'no-right-to-send',
@@ -303,11 +297,25 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'access-point-away',
-    seen: (s) => ['unreachable', 'never-arrived'].includes(tried(s)) || /^status-5\d\d$/.test(tried(s)),
+    seen: (s, turn) =>
+      ['unreachable', 'never-arrived'].includes(tried(s)) ||
+      /^status-5\d\d$/.test(tried(s)) ||
+      (turn === 'provider-dispatch' && tried(s) === '' && finds('access-point', s, turn)),
     agency: OUR_OUTAGE,
     operator:
       'The access point cannot be reached, or answers with errors of its own. The lane probes with one letter; no attempt is burnt by an outage.',
     steps: ['See whether the access point has told of an outage.'],
+  },
+  {
+    id: 'hand-over-uncertain',
+    seen: (s) => s.effect?.state === 'UNCERTAIN',
+    agency: 'The provider may have the letter, and did not say so. It is asked; the letter is never sent twice.',
+    operator:
+      'No clear answer to the hand-over. The ledger asks the access point by our message id after its visibility lag.',
+    steps: [
+      'Nothing while the access point answers; the row settles by itself.',
+      'Access point away for long: the row waits, and is not sent again.',
+    ],
   },
   {
     id: 'hand-over-fails-here',

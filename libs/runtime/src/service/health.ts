@@ -28,12 +28,13 @@ const keyOf = (topicPrefix: string, service: ServiceName): string => `${topicPre
 export class AwayList {
   private readonly until = new Map<string, number>();
 
-  /** True when it is news that it is away. Times are milliseconds of one clock. */
-  note(dependency: string, up: boolean, now: number): boolean {
+  /** `up`: it answered; `trying`: it is about to be asked. True when it is news that it is away. Times are milliseconds of one clock. */
+  note(dependency: string, how: 'up' | 'trying' | 'down', now: number): boolean {
     const until = this.until.get(dependency) ?? -Infinity;
-    if (!up) this.until.set(dependency, Infinity);
+    if (how === 'down') this.until.set(dependency, Infinity);
+    else if (how === 'up') this.until.delete(dependency);
     else if (until === Infinity) this.until.set(dependency, now + TRYING_MS);
-    return !up && until < now;
+    return how === 'down' && until < now;
   }
 
   names(now: number): string[] {

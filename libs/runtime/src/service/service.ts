@@ -134,12 +134,15 @@ async function start<C extends RuntimeConfig>(
   });
   closing.push(() => telemetry.stop());
   const away = new AwayList();
+  const noteAway = (name: string, how: 'up' | 'trying' | 'down'): void => {
+    if (away.note(name, how, performance.now())) health?.wake();
+  };
   const counted = serviceMetrics(service.name);
   const metrics: ServiceMetrics = {
     ...counted,
     dependency: (name, up) => {
       counted.dependency(name, up);
-      if (away.note(name, up, performance.now())) health?.wake();
+      noteAway(name, up ? 'up' : 'down');
     },
   };
   let health: Worker | undefined;
@@ -195,7 +198,11 @@ async function start<C extends RuntimeConfig>(
     report: (report) => metrics.stage(report),
     flood: runtime.flood,
     onFatal: fatal,
-    onDependency: (name, up) => metrics.dependency(name, up),
+    // a partition that is resumed only asks again
+    onDependency: (name, up) => {
+      counted.dependency(name, up);
+      noteAway(name, up ? 'trying' : 'down');
+    },
   });
   if (database !== undefined) server.positions = new ConsumedOffsets(database);
   const management = await startManagement(
@@ -283,7 +290,7 @@ function database_<C extends RuntimeConfig>(
 }
 
 /** Redis may be away at any time: commands fail at once instead of queueing, and nobody waits for it at start. */
-function openRedis(url: string, log: Logger): Redis {
+export function openRedis(url: string, log: Logger): Redis {
   const redis = new Redis(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,

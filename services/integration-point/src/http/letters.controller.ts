@@ -12,6 +12,7 @@ import { holdDocuments, uploadsNamed } from '../letter/hold-documents.js';
 import { checkLetter } from '../letter/letter-schema.js';
 import { DryRun } from '../letter/dry-run.js';
 import { sealLetter, type HandedIn } from '../letter/seal-letter.js';
+import { whyOf } from '../why/why.js';
 import { Authentication, type Caller } from './authentication.js';
 import { historyOf, receiptsOf, statusOf } from './letter-status.js';
 import { discardAll, readMultipart, type Receiver } from './multipart-letter.js';
@@ -90,6 +91,14 @@ export class LettersController {
   async receipts(@Req() request: FastifyRequest, @Param('id') id: string): Promise<object> {
     const { letterId } = await this.letter(request, id);
     return { letterId, receipts: await receiptsOf(this.runtime.database, letterId) };
+  }
+
+  @Get(':id/why')
+  async why(@Req() request: FastifyRequest, @Param('id') id: string): Promise<object> {
+    const { letterId } = await this.letter(request, id);
+    const why = await whyOf(this.runtime, letterId);
+    if (why === undefined) throw new Problem('letter-not-found');
+    return why;
   }
 
   private async letter(request: FastifyRequest, id: string): Promise<{ letterId: string }> {

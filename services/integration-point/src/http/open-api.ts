@@ -1,5 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { z } from 'zod';
+import { whySchema } from '../why/why.js';
 import { letterSchema, MEDIA_TYPES } from '../letter/letter-schema.js';
 import { PROBLEMS } from './problem.js';
 
@@ -88,6 +89,7 @@ export function openApi(): object {
     type: 'object',
     properties: { [name]: { type: 'array', items: { type: 'object' } } },
   });
+  const { $schema: __, ...why } = z.toJSONSchema(whySchema, { target: 'draft-2020-12' });
   const { $schema: _, ...letter } = z.toJSONSchema(letterSchema, { target: 'draft-2020-12', io: 'input' });
   return {
     openapi: '3.1.0',
@@ -160,6 +162,15 @@ export function openApi(): object {
           responses: found('Signed receipts', listOf('receipts')),
         },
       },
+      '/v1/letters/{id}/why': {
+        get: {
+          operationId: 'getWhy',
+          summary: 'Why the letter is where it is: what must happen next, who owes it, by when, and the cause',
+          security: needs('read'),
+          parameters: [letterId],
+          responses: found('The cause', ref('Why')),
+        },
+      },
       '/v1/documents/{id}': {
         put: {
           operationId: 'uploadDocument',
@@ -184,6 +195,7 @@ export function openApi(): object {
           },
         },
         DryRun: DRY_RUN,
+        Why: why,
         Problem: PROBLEM,
       },
       securitySchemes: { maskinporten: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },

@@ -1,0 +1,1 @@
+export { investigate, type Findings, type WhySettings } from './why/investigation.js';
