@@ -218,7 +218,7 @@ describe('what the operator itself would write anew', () => {
       particulars: (JSON.parse(entry.data) as { particulars?: Record<string, string> }).particulars,
       ...(entry.seq === 3 ? { at: '2026-11-23T09:00:00.000Z' } : {}),
     }));
-    const entries = chained(evidence.letter.id, lines as never);
+    const entries = chained(evidence.letter.id, lines);
     const days = await daysOf(evidence.letter.id, entries, { 1: 3, 2: 5 }, 6, operator);
     const anew = { ...evidence, entries, ...days };
     expect(await ofFile(anew)).toBe('holds');
@@ -247,7 +247,7 @@ describe('receipts in it', () => {
         ? { eventId: receiptEventId('digipost', raw), particulars: { receipt: receiptDigest(raw) } }
         : {}),
     }));
-    const entries = chained(evidence.letter.id, lines as never);
+    const entries = chained(evidence.letter.id, lines);
     const receipts = evidence.receipts.map((one, index) => (index === 0 ? { ...one, raw, certificates } : one));
     const days = await daysOf(evidence.letter.id, entries, { 1: 3, 2: 5 }, 6, operator);
     return ofFile({ ...evidence, entries, receipts, ...days }, { trust });

@@ -136,11 +136,12 @@ export class TopicReader {
     });
   }
 
-  private take({ batch, pause, isStale, resolveOffset }: EachBatchPayload): void {
+  private take(payload: EachBatchPayload): void {
+    const { batch } = payload;
     const { reading } = this;
     const stretch = reading?.open.get(batch.partition);
-    if (reading === undefined || stretch === undefined) return void pause();
-    if (isStale()) return;
+    if (reading === undefined || stretch === undefined) return void payload.pause();
+    if (payload.isStale()) return;
     reading.heardAt = performance.now();
     try {
       for (const message of batch.messages) {
@@ -161,12 +162,12 @@ export class TopicReader {
         });
       }
     } catch (error) {
-      pause();
+      payload.pause();
       return reading.reject(error);
     }
-    resolveOffset(batch.lastOffset());
+    payload.resolveOffset(batch.lastOffset());
     if (BigInt(batch.lastOffset()) + 1n < stretch.to) return;
-    pause();
+    payload.pause();
     this.passed(reading, batch.partition);
   }
 
