@@ -11,6 +11,7 @@ import {
 const TOPIC = 'p.letter.status.v1';
 
 const IN_HAND = 500;
+const log = pino({ level: 'silent' });
 
 interface Found {
   readonly seeks: unknown[];
@@ -61,7 +62,7 @@ async function find(
       without: new Set(without),
       inHand: IN_HAND,
       unknownIs,
-      log: pino({ level: 'silent' }),
+      log,
     },
   );
   return { seeks: found, replay: replays.get(placeKey(TOPIC, 0)) };
@@ -112,7 +113,22 @@ describe('what was handled before a restore', () => {
   ])('is known at the start, before anything is assigned: own place %s', async (own, behind) => {
     const positions = positionsOf(own === undefined ? new Map() : new Map([[0, own]]));
     const place = { topicPrefix: 'p.', groupId: 'p.receipts', positions };
-    expect(await isBehindBroker({ kafka: kafkaWith('9000'), ...place })).toBe(behind);
+    expect(await isBehindBroker({ kafka: kafkaWith('9000'), ...place }, log)).toBe(behind);
+  });
+
+  it('is looked for again while the broker loads its groups, and not for ever', async () => {
+    const place = { topicPrefix: 'p.', groupId: 'p.receipts', positions: positionsOf(new Map([[0, 1n]])) };
+    const admin = kafkaWith('9000').admin();
+    let loads = 2;
+    const loading = {
+      ...admin,
+      fetchOffsets: () =>
+        loads-- > 0 ? Promise.reject(new Error('loading')) : admin.fetchOffsets({ groupId: 'p.receipts' }),
+    };
+    const kafka = { admin: () => loading } as unknown as OwnPositionsOptions['kafka'];
+    expect(await isBehindBroker({ kafka, ...place }, log, 1)).toBe(true);
+    loads = Infinity;
+    await expect(isBehindBroker({ kafka, ...place }, log, 1)).rejects.toThrow('loading');
   });
 
   it('is asked again while the group’s coordinator is on the move, as after a restart of the broker', async () => {

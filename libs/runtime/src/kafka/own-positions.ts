@@ -104,13 +104,29 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
 const greater = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
-/** True when the database is behind the broker in any partition of the group: it was restored from a backup. Throws when either is away. */
-export async function isBehindBroker({
-  kafka,
-  topicPrefix,
-  groupId,
-  positions,
-}: Pick<OwnPositionsOptions, 'kafka' | 'topicPrefix' | 'groupId' | 'positions'>): Promise<boolean> {
+type Group = Pick<OwnPositionsOptions, 'kafka' | 'topicPrefix' | 'groupId' | 'positions'>;
+
+/** A broker that has just started loads its groups for a while. */
+const MOST_LOOKS = 60;
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * True when the database is behind the broker in any partition of the group: it was restored from a backup. Looks again while either is away, for
+ * a minute; then it throws.
+ */
+export async function isBehindBroker(group: Group, log: Logger, everyMs = LOOK_EVERY_MS): Promise<boolean> {
+  for (let looks = 1; ; looks++) {
+    try {
+      return await isBehindNow(group);
+    } catch (error) {
+      if (looks === MOST_LOOKS) throw error;
+      log.warn({ err: error }, 'whether the database was restored cannot be told yet');
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+  }
+}
+
+async function isBehindNow({ kafka, topicPrefix, groupId, positions }: Group): Promise<boolean> {
   const admin = kafka.admin();
   try {
     await admin.connect();

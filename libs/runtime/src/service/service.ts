@@ -71,7 +71,7 @@ export interface Runtime {
   readonly redis: Redis | undefined;
   /**
    * Whether the database stands behind what was committed to the broker: restored from a backup, it does not know what was done since. For services
-   * all of whose stages keep state. Throws when either is away.
+   * all of whose stages keep state. Throws when either stays away.
    */
   readonly isRestored: () => Promise<boolean>;
   /** Subscribes anew after the set of agencies or providers changed. */
@@ -173,12 +173,15 @@ async function start<C extends RuntimeConfig>(
     },
     redis,
     isRestored: () =>
-      isBehindBroker({
-        kafka,
-        topicPrefix: kafkaSettings.topicPrefix,
-        groupId: `${kafkaSettings.topicPrefix}${service.name}`,
-        positions: new ConsumedOffsets(runtime.database),
-      }),
+      isBehindBroker(
+        {
+          kafka,
+          topicPrefix: kafkaSettings.topicPrefix,
+          groupId: `${kafkaSettings.topicPrefix}${service.name}`,
+          positions: new ConsumedOffsets(runtime.database),
+        },
+        log,
+      ),
     refreshTopics: () => server.refresh(),
   };
   const server = new KafkaBatchServer({
