@@ -16,6 +16,7 @@ import {
 } from '@postgang/pipeline';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { Logger } from 'pino';
+import { setTimeout as delay } from 'node:timers/promises';
 import { lastValueFrom, type Observable } from 'rxjs';
 import { FloodStopped, type FloodLimits } from '../flood-guard.js';
 import { Gatherer, type Arrived, type StageReport } from '../gatherer.js';
@@ -56,13 +57,22 @@ export interface BatchServerOptions {
   /** The process cannot go on: a consumer died for good. */
   readonly onFatal: (error: unknown) => void;
   readonly onDependency?: (dependency: string, up: boolean) => void;
+  /** After so long consumers are begun anew that kafkajs has given up, milliseconds. */
+  readonly startAgainMs?: number;
 }
 
+const START_AGAIN_MS = 1_000;
 const PAUSE_MS = [500, 1_000, 2_000, 5_000] as const;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const CONCURRENT_PARTITIONS = 128;
 /** Records of a partition between two commits. */
 const IN_HAND = 500;
+
+/** kafkajs does not try again when no broker tells it a group's coordinator, which is what one does that is being restarted. */
+const brokerWasAway = (error: unknown): boolean =>
+  [error, (error as { cause?: unknown }).cause].some(
+    (each) => (each as Error | undefined)?.name === 'KafkaJSGroupCoordinatorNotFound',
+  );
 
 export class KafkaBatchServer extends Server implements CustomTransportStrategy {
   private readonly gatherers = new Map<TopicPattern, Gatherer>();
@@ -210,7 +220,9 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.assigned[role] = false;
       this.options.log.error({ err: payload.error, restart: payload.restart, role }, 'consumer crashed');
-      if (!payload.restart) this.options.onFatal(payload.error);
+      if (payload.restart) return;
+      if (brokerWasAway(payload.error)) this.startAnew(consumer);
+      else this.options.onFatal(payload.error);
     });
     await consumer.connect();
     await consumer.subscribe({ topics: topics.map((topic) => this.options.topicPrefix + topic), fromBeginning: true });
@@ -221,6 +233,25 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
       eachBatch: (payload) => this.eachBatch(committer, payload, place),
     });
+  }
+
+  /** Until it succeeds; only as long as the consumer that crashed is not replaced by somebody else. */
+  private startAnew(crashed: Consumer): void {
+    const isCurrent = (): boolean => this.consumers?.main === crashed || this.consumers?.retry === crashed;
+    this.restarting = this.restarting
+      .catch(() => undefined)
+      .then(async () => {
+        let begun = !isCurrent();
+        while (!begun && !this.closed) {
+          await delay(this.options.startAgainMs ?? START_AGAIN_MS);
+          if (this.closed) return;
+          await this.stopConsumers();
+          begun = await this.start().then(
+            () => true,
+            (error: unknown) => (this.options.log.warn({ err: error }, 'consumers cannot begin yet'), false),
+          );
+        }
+      });
   }
 
   private async stopConsumers(): Promise<void> {
