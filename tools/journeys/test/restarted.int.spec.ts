@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { startServers } from '@postgang/deploy-local';
+import { LocalServer, type ServerName } from '@postgang/testing/faults';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,39 +7,20 @@ import { Mailing } from './mailing.js';
 import { expectWhole } from './whole.js';
 import { World } from './world.js';
 
-type Servers = Awaited<ReturnType<typeof startServers>>;
-type Which = 'kafka' | 'postgres';
-
 const LETTERS = 30;
 const dir = mkdtempSync(join(tmpdir(), 'postgang-restarted-'));
-const running = new Map<Which, Servers>();
+const running = new Map<ServerName, LocalServer>();
 let world: World;
 
-/** One server in a folder of its own; started again it finds its data and has its port. */
-async function start(which: Which, port?: number): Promise<Servers> {
-  const servers = await startServers({
-    dir: join(dir, which),
-    durable: false,
-    keep: true,
-    redis: false,
-    kafka: which === 'kafka',
-    postgres: which === 'postgres',
-    ...(port === undefined ? {} : { ports: { [which]: port } }),
-  });
-  running.set(which, servers);
-  return servers;
-}
-
-/** The broker is killed outright; PostgreSQL throws everybody out. */
-async function restart(which: Which): Promise<void> {
-  const { kafka, postgres, stop } = running.get(which) as Servers;
-  const { port } = new URL(which === 'kafka' ? `tcp://${kafka.brokers[0]}` : postgres.url);
-  await stop();
-  await start(which, Number(port));
+async function start(which: ServerName): Promise<LocalServer> {
+  const server = await LocalServer.start(which, { dir });
+  running.set(which, server);
+  return server;
 }
 
 beforeAll(async () => {
-  const [{ kafka }, { postgres }] = await Promise.all([start('kafka'), start('postgres')]);
+  const [broker, postgres] = await Promise.all([start('kafka'), start('postgres')]);
+  const kafka = { brokers: [`127.0.0.1:${broker.port}`] };
   // tokens are shared over Redis; without it each process asks for its own
   world = await World.start({ servers: { kafka, postgres, redis: { url: 'redis://127.0.0.1:1' } } });
 }, 120_000);
@@ -49,16 +30,18 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 }, 60_000);
 
-it.each<[string, Which]>([
-  ['the broker is killed', 'kafka'],
-  ['the database throws everybody out', 'postgres'],
+it.each<[string, ServerName, 'kill' | 'stop']>([
+  ['the broker is killed', 'kafka', 'kill'],
+  ['the database throws everybody out', 'postgres', 'stop'],
+  ['the database crashes', 'postgres', 'kill'],
 ])(
   'when %s and comes back in mid-flow, and Redis is away, each letter still comes to its end once',
-  async (_what, which) => {
+  async (_what, which, how) => {
     const mailing = new Mailing(world);
+    const server = running.get(which);
     let restarted: Promise<void> | undefined;
-    await mailing.handIn(LETTERS, which, (sent) => {
-      if (sent === LETTERS / 2) restarted = restart(which);
+    await mailing.handIn(LETTERS, `${which}-${how}`, (sent) => {
+      if (sent === LETTERS / 2) restarted = server?.[how]().then(() => server.startAgain());
     });
     expect(restarted).toBeDefined();
     await restarted;
