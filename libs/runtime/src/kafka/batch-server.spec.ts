@@ -57,7 +57,7 @@ async function listening(told: Told): Promise<{ server: KafkaBatchServer; fatal:
   });
   server.addHandler('letter.routed.v1', () => Promise.resolve([]), true);
   await new Promise<void>((resolve, reject) =>
-    server.listen((error) => (error === undefined ? resolve() : reject(error))),
+    server.listen((error) => (error === undefined ? resolve() : reject(new Error('not listening', { cause: error })))),
   );
   return { server, fatal };
 }
