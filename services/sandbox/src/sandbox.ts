@@ -15,6 +15,7 @@ import { People } from './people/people.js';
 import { Deliveries } from './providers/deliveries.js';
 import type { Verification } from './providers/opening.js';
 import { Providers } from './providers/providers.js';
+import { Report } from './providers/report.js';
 import { ReceiptDesk } from './providers/receipts.js';
 import { folkeregisteret } from './registers/folkeregisteret.js';
 import { krr } from './registers/krr.js';
@@ -84,9 +85,21 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const sent = new SentMessages();
   const inbox = new Inbox(counts);
   const deliveries = new Deliveries(options.rememberedDeliveries ?? 10_000);
+  const report = new Report();
   const desk = new ReceiptDesk({ identities, inbox, faults, clock, delayMs: options.receiptDelayMs ?? 30 });
   const verification = options.verification ?? { mode: 'full' };
-  const providers = new Providers({ identities, trust, people, desk, deliveries, faults, clock, counts, verification });
+  const providers = new Providers({
+    identities,
+    trust,
+    people,
+    desk,
+    deliveries,
+    report,
+    faults,
+    clock,
+    counts,
+    verification,
+  });
   const mail = new SmtpSink(counts, faults);
 
   const address: Address = { url: '' };
@@ -102,7 +115,19 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   folkeregisteret(app, { address, tokens, people, counts });
   const deliver = providers.deliver.bind(providers);
   accessPoint(app, { address, tokens, trust, sent, inbox, tokenClock, clock, counts, deliver });
-  admin(app, { operator: organisation, certificates, clients, tokens, sent, inbox, deliveries, mail, faults, counts });
+  admin(app, {
+    operator: organisation,
+    certificates,
+    clients,
+    tokens,
+    sent,
+    inbox,
+    deliveries,
+    report,
+    mail,
+    faults,
+    counts,
+  });
 
   const smtpPort = await mail.listen(options.smtpPort ?? 0, host);
   try {

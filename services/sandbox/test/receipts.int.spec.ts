@@ -102,6 +102,9 @@ describe('a mailbox', () => {
       ],
     });
     expect(sandbox.counts.providers.digipost).toMatchObject({ received: 1, verified: 1, delivered: 1 });
+    const report = await (await fetch(`${sandbox.url}/admin/report`)).text();
+    expect(report).toMatch(/^message_id,time,status,conversation_id\n/);
+    expect(report).toMatch(new RegExp(`^${letter.messageId},\\S+Z,delivered,${letter.conversationId}$`, 'm'));
   });
 
   it('says that the letter was opened when that was ordered', async () => {

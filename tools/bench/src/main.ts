@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { request } from 'undici';
+import { AUDIT_USAGE, benchAudit } from './audit/main.js';
 import { readCounters } from './counters.js';
 import { documentOf, senderNumbers } from './letters.js';
 import { Load } from './load.js';
@@ -29,10 +30,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => void (interrupted ??= close().then(() => process.exit(130))));
 
 try {
-  process.exitCode = await bench(parseOptions(process.argv.slice(2)));
+  const [task, ...args] = process.argv.slice(2);
+  process.exitCode =
+    task === 'audit'
+      ? await benchAudit(args, { dir: DIR, closing, say })
+      : await bench(parseOptions(process.argv.slice(2)));
 } catch (error) {
   process.exitCode = error instanceof UsageError ? 2 : 1;
-  if (error instanceof UsageError) say(`${error.message}\n\n${USAGE}`);
+  if (error instanceof UsageError) say(`${error.message}\n\n${USAGE}\n${AUDIT_USAGE}`);
   else if (error instanceof MissingTool) say(error.message);
   else say(`The benchmark failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
 } finally {

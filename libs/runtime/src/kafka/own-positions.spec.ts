@@ -130,12 +130,4 @@ describe('what was handled before a restore', () => {
     loads = Infinity;
     await expect(isBehindBroker({ kafka, ...place }, log, 1)).rejects.toThrow('loading');
   });
-
-  it('is asked again while the group’s coordinator is on the move, as after a restart of the broker', async () => {
-    const moving = Object.assign(new Error('This is not the correct coordinator for this group'), { retriable: true });
-    const place = { topicPrefix: 'p.', groupId: 'p.receipts', positions: positionsOf(new Map([[0, 5_000n]])) };
-    expect(await isBehindBroker({ kafka: kafkaWith('9000', [moving, moving]), ...place })).toBe(false);
-    const never = Object.assign(new Error('not authorised'), { retriable: false });
-    await expect(isBehindBroker({ kafka: kafkaWith('9000', [never]), ...place })).rejects.toThrow('not authorised');
-  });
 });

@@ -1,10 +1,5 @@
 import type { Consumer, Kafka } from 'kafkajs';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-
-/** Eleven seconds in all. */
-const ASKED = 10;
-const AGAIN_MS = 250;
 
 export interface Positions {
   /** Next offsets that the service's own database holds for the topic, by partition. A restored database is behind Kafka and is replayed. */
@@ -59,7 +54,7 @@ export async function seekToOwnPositions(
       if (without.has(topic)) continue;
       const name = topic.slice(topicPrefix.length);
       const own = await positions.load(name, partitions);
-      const committed = (await patiently(() => admin.fetchOffsets({ groupId, topics: [topic] })))[0]?.partitions ?? [];
+      const committed = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [];
       const ends = new Map((await admin.fetchTopicOffsets(topic)).map((entry) => [entry.partition, entry]));
       for (const partition of partitions) {
         const kafkaOffset = BigInt(committed.find((entry) => entry.partition === partition)?.offset ?? '-1');
@@ -86,18 +81,6 @@ export async function seekToOwnPositions(
     return replays;
   } finally {
     await admin.disconnect().catch(() => undefined);
-  }
-}
-
-/** kafkajs asks the group's coordinator once, and after a restart of the broker it takes a moment until one is found that knows the group. */
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await ask();
-    } catch (error) {
-      if ((error as { retriable?: boolean }).retriable !== true || attempt === ASKED) throw error;
-      await delay(attempt * AGAIN_MS);
-    }
   }
 }
 
@@ -130,7 +113,7 @@ async function isBehindNow({ kafka, topicPrefix, groupId, positions }: Group): P
   const admin = kafka.admin();
   try {
     await admin.connect();
-    for (const { topic, partitions } of await patiently(() => admin.fetchOffsets({ groupId }))) {
+    for (const { topic, partitions } of await admin.fetchOffsets({ groupId })) {
       const own = await positions.load(
         topic.slice(topicPrefix.length),
         partitions.map(({ partition }) => partition),

@@ -1,5 +1,6 @@
 import { isOrganisationNumber } from '@postgang/rules';
 import type { FastifyInstance } from 'fastify';
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { SentMessages } from '../access-point/accept.js';
 import type { Inbox } from '../access-point/inbox.js';
@@ -9,6 +10,7 @@ import type { Tokens } from '../maskinporten/tokens.js';
 import { SCRIPTED } from '../people/scripted.js';
 import { Problem } from '../problems.js';
 import type { Deliveries } from '../providers/deliveries.js';
+import type { Report } from '../providers/report.js';
 import type { SmtpSink } from '../smtp-sink.js';
 import { newCounts, type Counts } from './counts.js';
 import { faultRequest, type Faults } from './faults.js';
@@ -21,6 +23,7 @@ export interface AdminParts {
   readonly sent: SentMessages;
   readonly inbox: Inbox;
   readonly deliveries: Deliveries;
+  readonly report: Report;
   readonly mail: SmtpSink;
   readonly faults: Faults;
   readonly counts: Counts;
@@ -58,7 +61,7 @@ const tokenRequest = z.strictObject({
 
 /** Postgang's own knobs; none of this exists at the real systems. Bound to this machine unless configured otherwise. */
 export function admin(app: FastifyInstance, parts: AdminParts): void {
-  const { operator, certificates, clients, tokens, sent, inbox, deliveries, mail, faults, counts } = parts;
+  const { operator, certificates, clients, tokens, sent, inbox, deliveries, report, mail, faults, counts } = parts;
   const becomeAgency = (agency: string): void => clients.delegate(agency, operator, OPERATOR_SCOPES);
 
   app.get('/admin/counts', () => ({
@@ -96,6 +99,10 @@ export function admin(app: FastifyInstance, parts: AdminParts): void {
     });
   });
 
+  app.get('/admin/report', (_request, reply) =>
+    reply.type('text/csv; charset=utf-8').send(Readable.from(report.csv())),
+  );
+
   app.get('/admin/mail', (request) => {
     const query = parse(z.strictObject({ to: z.string().optional(), limit }), request.query);
     return mail.list({ limit: query.limit, ...(query.to === undefined ? {} : { to: query.to }) });
@@ -110,7 +117,7 @@ export function admin(app: FastifyInstance, parts: AdminParts): void {
 
   app.post('/admin/reset', (_request, reply) => {
     Object.assign(counts, newCounts());
-    for (const part of [sent, inbox, deliveries, mail, faults]) part.clear();
+    for (const part of [sent, inbox, deliveries, report, mail, faults]) part.clear();
     return reply.code(204).send();
   });
 

@@ -7,6 +7,7 @@ import type { Faults } from '../admin/faults.js';
 import type { People } from '../people/people.js';
 import { DIGIPOST, EBOKS, PRINT_SHOP } from '../people/person.js';
 import type { Deliveries } from './deliveries.js';
+import type { Report } from './report.js';
 import { error, mailboxReceipts } from './mailbox.js';
 import { openFor, type Verification } from './opening.js';
 import { printReceipts } from './print-shop.js';
@@ -18,6 +19,7 @@ export interface ProvidersParts {
   readonly people: People;
   readonly desk: ReceiptDesk;
   readonly deliveries: Deliveries;
+  readonly report: Report;
   readonly faults: Faults;
   readonly clock: Clock;
   readonly counts: Counts;
@@ -37,7 +39,7 @@ export class Providers {
   constructor(private readonly parts: ProvidersParts) {}
 
   deliver(letter: AcceptedLetter): void {
-    const { counts, desk, deliveries, faults, clock } = this.parts;
+    const { counts, desk, deliveries, report, faults, clock } = this.parts;
     const name = NAMES[letter.receiver] as ProviderName;
     const count = counts.providers[name];
     count.received++;
@@ -57,6 +59,7 @@ export class Providers {
       ...(opened === undefined ? {} : { opened }),
       ...(reason === undefined ? {} : { reason }),
     });
+    report.add(letter, name, clock.now(), plan);
     desk.send(letter, name, plan);
   }
 

@@ -156,21 +156,23 @@ export class OpenBooks {
     );
     const ids = rows.map(([id]) => id as string);
     if (ids.length === 0) return [];
+    // written out once: the driver would do it for each of the eleven
+    const list = `{${ids.join(',')}}`;
     const of = async (ask: Promise<Row[]>): Promise<Map<string, Row[]>> =>
       Map.groupBy(await ask, ([id]) => id as string);
     const [history, receipts, intake, letters, legs, routes, parked, awaited, effects, messages, setAside] =
       await Promise.all([
-        of(snapshot.beside(HISTORY, [ids])),
-        of(snapshot.beside(RECEIPTS, [ids])),
-        of(snapshot.query(INTAKE, [ids])),
-        of(snapshot.query(LETTERS, [ids])),
-        of(snapshot.query(LEGS, [ids])),
-        of(snapshot.query(ROUTES, [ids])),
-        of(snapshot.query(PARKED, [ids])),
-        of(snapshot.query(AWAITED, [ids])),
-        of(snapshot.query(this.withReport ? EFFECTS_REPORTED : EFFECTS, [ids])),
-        of(snapshot.query(MESSAGES, [ids])),
-        of(snapshot.query(SET_ASIDE, [ids])),
+        of(snapshot.beside(HISTORY, [list])),
+        of(snapshot.beside(RECEIPTS, [list])),
+        of(snapshot.query(INTAKE, [list])),
+        of(snapshot.query(LETTERS, [list])),
+        of(snapshot.query(LEGS, [list])),
+        of(snapshot.query(ROUTES, [list])),
+        of(snapshot.query(PARKED, [list])),
+        of(snapshot.query(AWAITED, [list])),
+        of(snapshot.query(this.withReport ? EFFECTS_REPORTED : EFFECTS, [list])),
+        of(snapshot.query(MESSAGES, [list])),
+        of(snapshot.query(SET_ASIDE, [list])),
       ]);
     const all = <T>(found: Map<string, Row[]>, id: string, make: (row: Row) => T): T[] =>
       (found.get(id) ?? []).map(make);

@@ -235,15 +235,10 @@ class Reconciliation {
     for (const { kind, leg } of history)
       if (kind === 'notified' && !messages.some((one) => one.leg === leg))
         this.tell('row-missing', `service message of leg ${leg} told per history, row missing in notification`);
-    for (const entry of history) {
-      if (
-        !ORDERS_NOTICE.some((words) => entry.data.includes(words)) ||
-        entry.at.getTime() > this.when.now - ROUTED_WITHIN_MS
-      )
-        continue;
-      if (!this.has('notified') && messages.length === 0)
-        this.tell('notice-missing', 'service message ordered, never sent: record skipped?');
-    }
+    if (messages.length > 0 || this.has('notified')) return;
+    const ordered = history.find(({ data }) => data.includes(ORDERS_NOTICE));
+    if (ordered !== undefined && ordered.at.getTime() <= this.when.now - ROUTED_WITHIN_MS)
+      this.tell('notice-missing', 'service message ordered, never sent: record skipped?');
   }
 
   /** receipts' rows say what its history says. */
@@ -409,7 +404,7 @@ class Reconciliation {
 }
 
 /** As receipts writes it: canonical JSON. */
-const ORDERS_NOTICE = [Buffer.from('"notify":true')];
+const ORDERS_NOTICE = Buffer.from('"notify":true');
 
 const STATES_OF = {
   delivered: ['Delivered', 'Opened'],
