@@ -7,7 +7,7 @@ import { drawUp, hashOf, summaryOf, type Plan, type PlannedRecord } from './plan
 
 const T0 = Date.UTC(2026, 10, 1);
 const NOW = new Date(T0 + 100_000);
-const EFFECTS = ['QUEUED', 'INTENDED', 'HANDED_OVER', 'REFUSED', 'UNCERTAIN', 'FAILED'] as const;
+const EFFECTS = ['QUEUED', 'INTENDED', 'HANDED_OVER', 'REFUSED', 'UNCERTAIN', 'PARKED', 'FAILED'] as const;
 const ORIGIN: Partial<Record<ServiceName, string>> = {
   'register-lookup': 'letter.accepted.v1',
   encryption: 'letter.routed.v1',

@@ -18,6 +18,7 @@ import {
   insertPlan,
   listPlans,
   recordsOf,
+  sentUnreleased,
   setState,
   stepsOf,
   type PlanState,
@@ -65,6 +66,7 @@ export interface RunOptions {
 
 const MOST_RECORDS = 100_000;
 const MOST_PLANS = 50;
+const UNRELEASED_HOURS = 24;
 /** First key of the advisory locks that keep two runs for one service apart. */
 const RUN_LOCK = 0x72656472;
 const OPERATOR_ID = /^[a-z][a-z0-9._-]{1,39}$/;
@@ -255,16 +257,23 @@ export class Redrive {
       const plan = await this.get(inside, id, true);
       if (plan.state === 'DONE') return undefined;
       if (!from.includes(plan.state)) throw new RedriveError(`the plan is ${plan.state}`);
-      if (plan.releasedBy === null && plan.toSend > plan.releaseAbove)
-        throw new NotAllowed(
-          `it would send ${plan.toSend} records: above ${plan.releaseAbove} a second person must release it`,
-        );
+      if (plan.state === 'PLANNED') await this.allow(inside, plan);
       if (isAltered(plan, await recordsOf(inside, id)))
         throw new NotAllowed('the plan was changed since it was drawn up');
       await setState(inside, id, 'RUNNING');
       await addStep(inside, id, by, action, { rate });
       return plan;
     });
+  }
+
+  /** Many small plans are a large one: those of a day that the planner has run without release count together. */
+  private async allow(manager: EntityManager, plan: StoredPlan): Promise<void> {
+    const { toSend: here, releaseAbove } = plan;
+    const before = await sentUnreleased(manager, plan, UNRELEASED_HOURS);
+    if (here > 0 && before + here > releaseAbove)
+      throw new NotAllowed(
+        `it would send ${here} records${before === 0 ? '' : `, after ${before} of ${UNRELEASED_HOURS} hours`}: above ${releaseAbove} a second person must release it`,
+      );
   }
 
   private async get(manager: EntityManager, id: string, lock = false): Promise<StoredPlan> {

@@ -1,9 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { KeyRing } from '@postgang/outside';
 import { deadLetterTopic } from '@postgang/pipeline';
 import { eventually } from '@postgang/testing';
 import { deadLettersOf, type Wanted } from '../src/index.js';
 import { KEYS, letterOf, recordIdOf, Rig } from './rig.js';
+
+// readers form and leave consumer groups all the time, which a busy machine makes slow
+jest.setTimeout(90_000);
 
 let rig: Rig;
 beforeEach(async () => {
@@ -59,7 +62,22 @@ describe('a plan', () => {
       'kari run',
       'kari done',
     ]);
-  }, 60_000);
+  });
+
+  it('cut into small ones is above the limit all the same', async () => {
+    await rig.die([
+      ...references(60, 'first').map((reference) => ({ reference, failure: 'first' })),
+      ...references(60, 'second').map((reference) => ({ reference, failure: 'second' })),
+    ]);
+    const [first, second, others] = [
+      await rig.redrive.plan(wanted({ filter: { reason: 'first' } }), 'kari'),
+      await rig.redrive.plan(wanted({ filter: { reason: 'second' } }), 'kari'),
+      await rig.redrive.plan(wanted({ filter: { reason: 'second' } }), 'ola'),
+    ];
+    expect(await rig.redrive.run(first.id, 'kari', FAST)).toBe(true);
+    await expect(rig.redrive.run(second.id, 'kari', FAST)).rejects.toThrow('after 60 of 24 hours: above 100');
+    expect(await rig.redrive.run(others.id, 'ola', FAST)).toBe(true);
+  });
 
   it('tells every step in the histories of the letters concerned, and makes no letter of a hand-in by talking about it', async () => {
     await rig.know(['known']);
@@ -89,7 +107,7 @@ describe('a plan', () => {
     const third = await rig.redrive.plan(wanted(), 'kari');
     expect(third.toSend).toBe(0);
     expect(third.records.every(({ why }) => why === 'already-redriven')).toBe(true);
-  }, 60_000);
+  });
 
   it('takes a record that came back to the dead letters for a new one, and one that lies there twice for one', async () => {
     await rig.die([...dying(['back', 'twice']), ...dying(['twice'])]);
@@ -107,7 +125,7 @@ describe('a plan', () => {
     expect(second.records.filter(({ decision }) => decision === 'send')).toMatchObject([{ redrives: 1 }]);
     await rig.redrive.run(second.id, 'kari', FAST);
     expect(idsIn(await rig.tier())).toEqual(['back', 'back', 'twice'].map(recordIdOf).sort());
-  }, 60_000);
+  });
 
   it('leaves out what the ledger and the history have an end for, says what is past its deadline, and filters', async () => {
     const names = ['fresh', 'late', 'queued', 'uncertain', 'refused', 'done', 'adapter', 'other'];
@@ -146,7 +164,7 @@ describe('a plan', () => {
     await expect(
       rig.redrive.plan(wanted({ filter: { since: new Date(Date.now() + 60_000) } }), 'kari'),
     ).rejects.toThrow('there are no such dead letters');
-  }, 60_000);
+  });
 
   it('leaves out, with the reason, what the world has overtaken since it was drawn up', async () => {
     const names = references(40);
@@ -177,7 +195,7 @@ describe('a plan', () => {
     expect(await rig.tier()).toHaveLength(38);
     const left = (await rig.told()).filter(({ step }) => step === 'SUPPRESSED');
     expect(left.map(({ reason }) => reason).sort()).toEqual(['gone', 'handed-over']);
-  }, 60_000);
+  });
 
   it('that somebody has changed in the database is neither released nor run', async () => {
     await rig.ledger('letter-1', 'HANDED_OVER');
@@ -222,7 +240,7 @@ describe('a plan', () => {
     // what it gave up another plan may send
     const again = await rig.redrive.plan(wanted(), 'kari');
     expect(again.toSend).toBe(60 - (await sentNow()));
-  }, 60_000);
+  });
 
   it('is not drawn up on the guess that nothing was done, where a service has never published what it did', async () => {
     await rig.die(dying(['one']));

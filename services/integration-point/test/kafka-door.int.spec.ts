@@ -168,6 +168,33 @@ describe('the Kafka door', () => {
     expect(rig.accepted.filter(({ letter }) => letter.reference === reference)).toHaveLength(1);
   });
 
+  it('tells the agency that its hand-in was overtaken, where it waited in a retry tier and a later one took its reference', async () => {
+    const [first, second] = [await rig.upload(), await rig.upload()];
+    const reference = randomUUID();
+    const letterId = letterIdOf(AGENCY, reference);
+    await producer.send({
+      topic: `${rig.prefix}integration-point.retry.10s`,
+      acks: -1,
+      messages: [
+        {
+          key: letterId,
+          value: encode('letter.submitted.v1', submitted(reference, first)),
+          headers: {
+            attempt: '1',
+            'origin-topic': `letter.submitted.v1.${AGENCY}`,
+            'origin-partition': '0',
+            'origin-offset': '1000000',
+            'retry-due-at': String(Date.now() + 3_000),
+          },
+        },
+      ],
+    });
+    await submit(submitted(reference, second, { language: 'nb' }));
+    expect((await rig.published(letterId)).letter.language).toBe('nb');
+    expect(await told(reference)).toMatchObject({ about: 'HAND_IN', status: 'REFUSED', reason: 'reference-reused' });
+    expect(rig.accepted.filter(({ letter }) => letter.reference === reference)).toHaveLength(1);
+  });
+
   it('keeps the statuses of an agency whose topic is gone, and tells everybody else theirs', async () => {
     const statusOf = (sender: string): LetterStatusChanged => {
       const reference = randomUUID();

@@ -127,6 +127,21 @@ export async function setState(manager: Manager, id: string, state: PlanState, r
   ]);
 }
 
+/** Records of the planner's other plans for the service that were run without release. */
+export async function sentUnreleased(
+  manager: Manager,
+  { id, service, plannedBy }: StoredPlan,
+  hours: number,
+): Promise<number> {
+  const [row] = await manager.query<{ records: number }[]>(
+    `SELECT coalesce(sum(to_send), 0)::int AS records FROM redrive_plan
+     WHERE service = $1 AND planned_by = $2 AND id <> $3 AND released_by IS NULL
+       AND state IN ('RUNNING', 'PAUSED', 'DONE') AND planned_at > now() - make_interval(hours => $4)`,
+    [service, plannedBy, id, hours],
+  );
+  return row?.records ?? 0;
+}
+
 interface RecordRow {
   partition: number;
   dead_offset: string;

@@ -18,18 +18,11 @@ interface Found {
   readonly replay: Replay | undefined;
 }
 
-/** `errors`: what the first questions for the group's offsets are answered with. */
-const kafkaWith = (high: string, errors: unknown[] = []): OwnPositionsOptions['kafka'] => {
+const kafkaWith = (high: string): OwnPositionsOptions['kafka'] => {
   const admin = {
     connect: () => Promise.resolve(),
     disconnect: () => Promise.resolve(),
-    fetchOffsets: () => {
-      const error = errors.shift();
-      return error === undefined
-        ? Promise.resolve([{ topic: TOPIC, partitions: [{ partition: 0, offset: '5000' }] }])
-        : // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-          Promise.reject(error);
-    },
+    fetchOffsets: () => Promise.resolve([{ topic: TOPIC, partitions: [{ partition: 0, offset: '5000' }] }]),
     fetchTopicOffsets: () => Promise.resolve([{ partition: 0, low: '17', high }]),
   };
   return { admin: () => admin } as unknown as OwnPositionsOptions['kafka'];
