@@ -6,6 +6,18 @@ export const receiptsConfig = runtimeConfig.extend({
     .string()
     .includes('-----BEGIN CERTIFICATE-----')
     .describe('PEM of the certificates receipts are checked against: roots and intermediates (RECEIPT_TRUST_FILE)'),
+  RECEIPT_CRLS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('folder or file of revocation lists (CRL, PEM or DER) of these authorities; without it none is checked'),
+  RECEIPT_CRLS_EVERY_MS: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(3_600_000)
+    .default(10_000)
+    .describe('how often it is looked whether they changed (milliseconds)'),
   OPERATOR_KEY: z
     .string()
     .describe("PEM of the operator's private key, which signs the days' roots (OPERATOR_KEY_FILE)"),

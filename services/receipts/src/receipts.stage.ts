@@ -34,6 +34,7 @@ import {
   type Claim,
   type Yardstick,
 } from './verification/claim.js';
+import { Revocation } from './verification/revocation.js';
 
 /** A batch costs the same number of statements however large it is, and nothing on a letter's way waits for this service. */
 const EVERY_MS = 300;
@@ -50,13 +51,14 @@ interface Written {
  */
 @Controller()
 export class ReceiptsStage {
-  private readonly yardstick: Yardstick;
+  private readonly bounds: Pick<Yardstick, 'trust' | 'skewMs'>;
 
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(CONFIG) config: ReceiptsConfig,
+    private readonly revocation: Revocation,
   ) {
-    this.yardstick = {
+    this.bounds = {
       trust: certificatesFromPem(config.RECEIPT_TRUST),
       // business time that runs faster runs apart faster
       skewMs: SKEW_MS * Math.max(1, config.CLOCK_RATE ?? 1),
@@ -77,8 +79,10 @@ export class ReceiptsStage {
     { maxBatch: 2_000, everyMs: EVERY_MS, severalPerLetter: true },
   )
   async handle(batch: readonly Received[]): Promise<readonly Outcome[]> {
-    const inputs = batch.map((received) => this.read(received));
-    const written = await this.runtime.database.transaction((manager) => this.write(manager, batch, inputs));
+    // one look for the whole batch: a list that comes meanwhile counts from the next
+    const yardstick = { ...this.bounds, revocations: await this.revocation.lists() };
+    const inputs = batch.map((received) => this.read(received, yardstick));
+    const written = await this.runtime.database.transaction((manager) => this.write(manager, batch, inputs, yardstick));
     return inputs.map((input) => {
       if (input.is === 'unreadable') return failed(input.error);
       const cause = input.is === 'fact' ? input.fact.eventId : input.is === 'claim' ? input.claim.eventId : undefined;
@@ -90,7 +94,7 @@ export class ReceiptsStage {
     });
   }
 
-  private read(received: Received): Input {
+  private read(received: Received, yardstick: Yardstick): Input {
     try {
       if (received.subject !== 'receipt.received.v1') {
         const fact = factOf(received);
@@ -100,7 +104,7 @@ export class ReceiptsStage {
       const event = received.event as ReceiptReceived;
       if (event.pulledUntil !== null && event.raw === null && event.report === null)
         return { is: 'pulled', pull: { provider, until: this.notAhead(event.pulledUntil) } };
-      const claim = claimOf(event, provider, this.yardstick);
+      const claim = claimOf(event, provider, yardstick);
       return 'problem' in claim ? { is: 'bad', aside: claim } : { is: 'claim', claim };
     } catch (error) {
       return { is: 'unreadable', error };
@@ -112,7 +116,12 @@ export class ReceiptsStage {
     return new Date(Math.max(0, Math.min(ms, this.runtime.clock.now().getTime())));
   }
 
-  private async write(manager: Manager, batch: readonly Received[], inputs: readonly Input[]): Promise<Written> {
+  private async write(
+    manager: Manager,
+    batch: readonly Received[],
+    inputs: readonly Input[],
+    yardstick: Yardstick,
+  ): Promise<Written> {
     const facts = inputs.flatMap((input) => (input.is === 'fact' ? [input.fact] : []));
     const claims = distinct(inputs.flatMap((input) => (input.is === 'claim' ? [input.claim] : [])));
     const asides = inputs.flatMap((input) => (input.is === 'bad' ? [input.aside] : []));
@@ -121,7 +130,7 @@ export class ReceiptsStage {
     const byLetter = grouped(inputs, letterOf);
     const { folded, before } = await foldLetters(manager, byLetter, {
       opened,
-      readAgain: (receipt) => this.readAgain(receipt),
+      readAgain: (receipt) => this.readAgain(receipt, yardstick),
     });
     const letters = new Map(folded.map(({ letter }) => [letter.id, letter]));
     const byCause = Map.groupBy([...before, ...folded.flatMap(({ entries }) => entries)], ({ cause }) => cause);
@@ -152,11 +161,14 @@ export class ReceiptsStage {
   }
 
   /** What waited is verified again from its raw form, against the trust of today. */
-  private readAgain({ kind, raw, provider, receivedAt, conversationId }: WaitingReceipt): Claim[] {
+  private readAgain(
+    { kind, raw, provider, receivedAt, conversationId }: WaitingReceipt,
+    yardstick: Yardstick,
+  ): Claim[] {
     const claim =
       kind === REPORT_KIND
         ? reportOf(raw, provider, receivedAt)
-        : receiptOf(raw, provider, receivedAt, this.yardstick, conversationId);
+        : receiptOf(raw, provider, receivedAt, yardstick, conversationId);
     return 'problem' in claim ? [] : [claim];
   }
 

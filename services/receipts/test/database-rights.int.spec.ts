@@ -6,7 +6,17 @@ import pg from 'pg';
 import { service } from '../src/index.js';
 
 const READER = `reader_${randomUUID().slice(0, 8)}`;
-const VIEWS = ['letter', 'history', 'receipt', 'expectation', 'leg', 'recording', 'day_root', 'day_chunk'];
+const VIEWS = [
+  'letter',
+  'history',
+  'receipt',
+  'expectation',
+  'leg',
+  'recording',
+  'day_root',
+  'day_chunk',
+  'revocation_list',
+];
 const TABLES = [
   'letter',
   'leg',
@@ -18,6 +28,7 @@ const TABLES = [
   'closed_day',
   'day_root',
   'day_chunk',
+  'revocation_list',
 ];
 const INSUFFICIENT_PRIVILEGE = '42501';
 

@@ -1,7 +1,17 @@
 import 'reflect-metadata';
-import { randomUUID } from 'node:crypto';
+import { randomUUID, type X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { receiptSbd, signSbd, TestAuthority, type ReceiptBody, type SigningIdentity } from '@postgang/document-package';
+import {
+  receiptSbd,
+  signSbd,
+  TestAuthority,
+  type ReceiptBody,
+  type RevokedCertificate,
+  type SigningIdentity,
+} from '@postgang/document-package';
 import { decode, type LetterNotify, type LetterStatusChanged } from '@postgang/pipeline';
 import {
   BatchingSender,
@@ -36,6 +46,9 @@ let sender: BatchingSender;
 let kafka: ReturnType<typeof kafkaClient>;
 let signers: Record<string, SigningIdentity>;
 let stranger: SigningIdentity;
+let stolen: SigningIdentity;
+let authority: TestAuthority;
+let crls: string;
 
 beforeAll(async () => {
   const { brokers } = testServers();
@@ -44,13 +57,17 @@ beforeAll(async () => {
   await createTopics(kafka, [], { prefix, replication: 1, partitions: 2 });
   const fresh = await freshDatabase();
   closing.push(() => fresh.drop());
-  const authority = await TestAuthority.create();
+  authority = await TestAuthority.create();
   signers = Object.fromEntries(
     await Promise.all(
       [DIGIPOST, EBOKS, PRINTER].map(async (number) => [number, await authority.issue(number, 'Provider')] as const),
     ),
   );
   const operator = await authority.issue(OPERATOR, 'Operator');
+  stolen = await authority.issue(DIGIPOST, 'Provider');
+  crls = mkdtempSync(join(tmpdir(), 'crls-'));
+  closing.push(async () => rmSync(crls, { recursive: true, force: true }));
+  await revoke([]);
   stranger = await (await TestAuthority.create('Somebody else')).issue(DIGIPOST, 'Not Digipost');
   const producer = kafkaProducer(kafka);
   await producer.connect();
@@ -66,6 +83,8 @@ beforeAll(async () => {
     RECEIPT_TRUST: authority.trust.map(String).join('\n'),
     OPERATOR_KEY: String(operator.key.export({ type: 'pkcs8', format: 'pem' })),
     OPERATOR_CHAIN: operator.certificates.map(String).join('\n'),
+    RECEIPT_CRLS: crls,
+    RECEIPT_CRLS_EVERY_MS: '50',
     DEADLINES_EVERY_MS: '50',
   };
   // two, so that a letter's facts and its receipts are often in different hands
@@ -96,6 +115,11 @@ afterAll(async () => {
   for (const close of closing.reverse()) await close();
   closing = [];
 }, 30_000);
+
+async function revoke(revoked: readonly RevokedCertificate[]): Promise<void> {
+  const lists = await authority.revocationLists(revoked);
+  for (const [index, list] of lists.entries()) writeFileSync(join(crls, `${index}.crl`), list);
+}
 
 const send = (...drafts: Draft[]): Promise<void> =>
   publisher.publish(drafts.map((one) => ({ ...one, id: one.id ?? randomUUID() })));
@@ -337,6 +361,31 @@ describe('receipts', () => {
     expect(await storedReceipt(opened)).toMatchObject({ problem: 'signed-before-sealed', letter_id: null });
     await send(await receipt(letter, 'leveringskvittering'));
     await told(letter, 'DELIVERED');
+  });
+
+  it('sets aside what a revoked certificate signs from the moment on that the list is there, and keeps the list', async () => {
+    const [before, after] = [digital(), digital()];
+    await send(accepted(before), routed(before), accepted(after), routed(after));
+    await send(received(before, await rawReceipt(before, 'leveringskvittering', stolen)));
+    await told(before, 'DELIVERED');
+    const [leaf] = stolen.certificates as [X509Certificate];
+    await revoke([{ certificate: leaf, since: new Date(Date.now() - 1_000) }]);
+    await eventually('the list in the archive of both', async () => {
+      const { rows } = await database.query<{ lists: number }>(
+        'SELECT count(*)::int AS lists FROM history_api_v1.revocation_list',
+      );
+      return rows[0]?.lists === 4 ? true : undefined;
+    });
+    // an instance that has not looked yet would count it: each attempt is another receipt
+    const problem = await eventually('a receipt that is set aside', async () => {
+      const raw = await rawReceipt(after, 'aapningskvittering', stolen);
+      await send(received(after, raw));
+      const row = await eventually('the receipt', () => storedReceipt(raw));
+      return row.problem ?? undefined;
+    });
+    expect(problem).toBe('signer-revoked');
+    await send(await receipt(before, 'aapningskvittering'));
+    await told(before, 'OPENED');
   });
 
   it('is not held up by a hundred bad ones in front, and keeps each with its problem', async () => {

@@ -10,12 +10,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Revoked } from './revoked.js';
 import { DIGIPOST, EBOKS, PRINT_SHOP } from './people/person.js';
 
 /**
  * Everybody's virksomhetssertifikater, issued by a test authority of our own. They lie as PEM in a folder, so that other processes can be
  * configured from it and a restart does not make old receipts unverifiable:
- * `trust.pem`, `<name>.key.pem`, `<name>.chain.pem` (operator, digipost, eboks, print), `authority.pem`, `maskinporten.key.pem`.
+ * `trust.pem`, `crls/` (the authority's revocation lists), `revoked.json`, `<name>.key.pem`, `<name>.chain.pem` (operator, digipost, eboks, print), `authority.pem`, `maskinporten.key.pem`.
  */
 export interface Certificates {
   /** Root and intermediate: all that a verifier must trust. */
@@ -26,6 +27,8 @@ export interface Certificates {
   /** Signs Maskinporten's tokens; a plain key, as the real one's. */
   readonly tokenKey: KeyObject;
   issue(organisation: string, name: string): Promise<IssuedCertificate>;
+  /** Revokes the certificate of a provider, which goes on signing with it as a thief would; a restart issues it another. */
+  revoke(organisation: string, since: Date): Promise<void>;
 }
 
 export interface IssuedCertificate {
@@ -42,24 +45,30 @@ export async function openCertificates(dir: string, operator: string): Promise<C
   await mkdir(dir, { recursive: true });
   const authority = await openAuthority(join(dir, 'authority.pem'));
   const trust = authority.trust;
+  const revoked = await Revoked.open(dir, authority);
   await writeFile(join(dir, 'trust.pem'), trust.map((certificate) => certificate.toString()).join(''));
   const [operatorIdentity, digipost, eboks, print, tokenKey] = await Promise.all([
-    identity(dir, 'operator', operator, 'Postgang Operator', authority),
-    identity(dir, 'digipost', DIGIPOST, 'Sandbox Digipost', authority),
-    identity(dir, 'eboks', EBOKS, 'Sandbox e-Boks', authority),
-    identity(dir, 'print', PRINT_SHOP, 'Sandbox Print', authority),
+    identity(dir, 'operator', operator, 'Postgang Operator', authority, revoked),
+    identity(dir, 'digipost', DIGIPOST, 'Sandbox Digipost', authority, revoked),
+    identity(dir, 'eboks', EBOKS, 'Sandbox e-Boks', authority, revoked),
+    identity(dir, 'print', PRINT_SHOP, 'Sandbox Print', authority, revoked),
     openTokenKey(join(dir, 'maskinporten.key.pem')),
+  ]);
+  const providers = new Map([
+    [DIGIPOST, digipost],
+    [EBOKS, eboks],
+    [PRINT_SHOP, print],
   ]);
   return {
     trust,
     operator: operatorIdentity,
-    providers: new Map([
-      [DIGIPOST, digipost],
-      [EBOKS, eboks],
-      [PRINT_SHOP, print],
-    ]),
+    providers,
     tokenKey,
     issue: async (organisation, name) => pemOf(await authority.issue(organisation, name)),
+    revoke: async (organisation, since) => {
+      const certificate = providers.get(organisation)?.certificates[0];
+      if (certificate !== undefined) await revoked.add(certificate, since);
+    },
   };
 }
 
@@ -76,12 +85,14 @@ async function identity(
   organisation: string,
   commonName: string,
   authority: TestAuthority,
+  revoked: Revoked,
 ): Promise<SigningIdentity> {
   const keyPath = join(dir, `${name}.key.pem`);
   const chainPath = join(dir, `${name}.chain.pem`);
   if (existsSync(keyPath) && existsSync(chainPath)) {
     const [keyPem, chainPem] = await Promise.all([readFile(keyPath, 'utf8'), readFile(chainPath, 'utf8')]);
-    if (stillGood(chainPem, organisation, authority)) return signingIdentityFromPem(keyPem, chainPem);
+    if (stillGood(chainPem, organisation, authority) && !revoked.has(chainPem))
+      return signingIdentityFromPem(keyPem, chainPem);
   }
   const issued = await authority.issue(organisation, commonName);
   const { keyPem, chainPem } = pemOf(issued);

@@ -116,6 +116,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const deliver = providers.deliver.bind(providers);
   accessPoint(app, { address, tokens, trust, sent, inbox, tokenClock, clock, counts, deliver });
   admin(app, {
+    clock,
     operator: organisation,
     certificates,
     clients,

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { verifySbd } from '@postgang/document-package';
+import { readRevocationList, Revocations, verifySbd } from '@postgang/document-package';
 import { describeWithShared, eventually, sharedFile } from '@postgang/testing';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
-import { createHash } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -29,6 +29,40 @@ beforeEach(async () => {
 afterAll(async () => {
   await sandbox.stop();
   await rm(dir, { recursive: true });
+});
+
+describe('a revocation', () => {
+  it('stands in the list of the authority, and the provider has another certificate after a restart', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sandbox-'));
+    const listed = async ({ certificates }: Sandbox, [leaf]: readonly X509Certificate[]) => {
+      const files = ['root.crl', 'ca.crl'].map((name) => readFileSync(join(folder, 'crls', name)));
+      const lists = await Promise.all(files.map((file) => readRevocationList(file, certificates.trust)));
+      return new Revocations(lists).revokedAt([leaf as X509Certificate])?.toISOString();
+    };
+    let box = await startSandbox({ dir: folder });
+    const before = box.certificates.providers.get(EBOKS)?.certificates ?? [];
+    expect(await listed(box, before)).toBeUndefined();
+    await box.certificates.revoke(EBOKS, new Date('2026-11-24T12:00:00Z'));
+    expect(await listed(box, before)).toBe('2026-11-24T12:00:00.000Z');
+    await box.stop();
+    box = await startSandbox({ dir: folder });
+    const after = box.certificates.providers.get(EBOKS)?.certificates ?? [];
+    expect([await listed(box, before), await listed(box, after)]).toEqual(['2026-11-24T12:00:00.000Z', undefined]);
+    await box.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  it('is asked for over HTTP, of providers only', async () => {
+    await sender.post('/admin/revocations', { organisation: PRINT_SHOP, since: '2020-01-01T00:00:00Z' });
+    const [leaf] = sandbox.certificates.providers.get(PRINT_SHOP)?.certificates as [X509Certificate];
+    const list = await readRevocationList(readFileSync(join(dir, 'crls', 'ca.crl')), sandbox.certificates.trust);
+    expect(new Revocations([list]).revokedAt([leaf])).toEqual(new Date('2020-01-01T00:00:00Z'));
+    const { status } = await fetch(`${sandbox.url}/admin/revocations`, {
+      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+      body: JSON.stringify({ organisation: AGENCY }),
+    });
+    expect(status).toBe(404);
+  });
 });
 
 interface Message {

@@ -34,6 +34,7 @@ export function settingsFor(
     OPERATOR_KEY_FILE: join(resolve(sandbox.dir), 'operator.key.pem'),
     OPERATOR_CHAIN_FILE: join(resolve(sandbox.dir), 'operator.chain.pem'),
     RECEIPT_TRUST_FILE: join(resolve(sandbox.dir), 'trust.pem'),
+    RECEIPT_CRLS: join(resolve(sandbox.dir), 'crls'),
     RECIPIENT_TRUST_FILE: join(resolve(sandbox.dir), 'trust.pem'),
     MASKINPORTEN_ISSUER: sandbox.issuer,
     MASKINPORTEN_CLIENT_ID: sandbox.operator.clientId,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RevocationList } from '@postgang/document-package';
+import { certificatesFromPem, type RevocationList, type Revocations } from '@postgang/document-package';
 import type { Manager } from '@postgang/runtime';
 
 /** By SHA-256 of the issuer's certificate, which is in the receipts' chains. */
@@ -14,4 +14,24 @@ export async function saveLists(manager: Manager, lists: readonly RevocationList
        ON CONFLICT DO NOTHING`,
       [createHash('sha256').update(der).digest(), issuerKey(issuer), thisUpdate, nextUpdate ?? null, der],
     );
+}
+
+/**
+ * Receipts that count although they came after their signer was revoked: the list was late. Asked when lists change only; there are few chains, and
+ * revoked ones are rare.
+ */
+export async function countOfRevoked(manager: Manager, revocations: Revocations): Promise<number> {
+  const chains = await manager.query<{ id: Buffer; pem: string }[]>('SELECT id, pem FROM receipt_chain');
+  const revoked = chains.flatMap(({ id, pem }) => {
+    const since = revocations.revokedAt(certificatesFromPem(pem));
+    return since === undefined ? [] : [{ id, since }];
+  });
+  if (revoked.length === 0) return 0;
+  const [row] = await manager.query<[{ count: number }]>(
+    `SELECT count(*)::int AS count FROM receipt r
+     JOIN unnest($1::bytea[], $2::timestamptz[]) AS x(id, since) ON r.chain_id = x.id AND r.received_at >= x.since
+     WHERE r.verified AND r.letter_id IS NOT NULL`,
+    [revoked.map(({ id }) => id), revoked.map(({ since }) => since)],
+  );
+  return row.count;
 }

@@ -1,5 +1,12 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { receiptSbd, signSbd, TestAuthority, type Sbd, type SigningIdentity } from '@postgang/document-package';
+import {
+  receiptSbd,
+  Revocations,
+  signSbd,
+  TestAuthority,
+  type Sbd,
+  type SigningIdentity,
+} from '@postgang/document-package';
 import { conversationIdOf, letterIdOf, type ReceiptReceived } from '@postgang/pipeline';
 import { claimOf, SKEW_MS } from './claim.js';
 
@@ -8,6 +15,7 @@ const LETTER = letterIdOf('991825827', 'claim');
 const CONVERSATION = conversationIdOf(LETTER, 1);
 const DAY_MS = 86_400_000;
 
+const revocations = new Revocations([]);
 let authority: TestAuthority;
 let signer: SigningIdentity;
 let expired: SigningIdentity;
@@ -38,7 +46,8 @@ const event = (raw: string | null, report: ReceiptReceived['report'] = null): Re
   pulledUntil: null,
   receivedAt: Date.now(),
 });
-const claim = (received: ReceiptReceived) => claimOf(received, 'digipost', { trust: authority.trust, skewMs: SKEW_MS });
+const claim = (received: ReceiptReceived) =>
+  claimOf(received, 'digipost', { trust: authority.trust, skewMs: SKEW_MS, revocations });
 
 /** A date that has the right form and is on no calendar. */
 function withImpossible(field: 'creationDateAndTime' | 'tidspunkt'): Sbd {

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { PackageError, verifySbd, type PackageReason, type Sbd } from '@postgang/document-package';
+import { PackageError, verifySbd, type PackageReason, type Revocations, type Sbd } from '@postgang/document-package';
 import { receiptEventId } from '@postgang/evidence';
 import { conversationIdOf, isUuid, type ReceiptReceived } from '@postgang/pipeline';
 import { isReceiptKind, type ReceiptKind } from '@postgang/rules';
@@ -14,6 +14,7 @@ export type Problem =
   | 'wrong-sender'
   | 'wrong-provider'
   | 'wrong-channel'
+  | 'signer-revoked'
   | 'signed-after-received'
   | 'signed-before-sealed'
   | 'neither-receipt-nor-report';
@@ -25,6 +26,7 @@ export const SKEW_MS = 300_000;
 export interface Yardstick {
   readonly trust: readonly X509Certificate[];
   readonly skewMs: number;
+  readonly revocations: Pick<Revocations, 'revokedAt'>;
 }
 
 /** What somebody says about a leg, before it is known whether they may say it. */
@@ -86,7 +88,7 @@ export function receiptOf(
   raw: string,
   provider: string,
   receivedAt: Date,
-  { trust, skewMs }: Yardstick,
+  { trust, skewMs, revocations }: Yardstick,
   claimed: string | null,
 ): Claim | SetAside {
   const aside = (problem: Problem): SetAside => setAside(raw, provider, receivedAt, claimed, problem);
@@ -102,6 +104,9 @@ export function receiptOf(
     if (signedAt === undefined || at === undefined || conversationId === undefined) return aside('message-invalid');
     // certificates are judged at the time the receipt states: one that states what it likes would be signed with any that was ever valid
     if (signedAt.getTime() > receivedAt.getTime() + skewMs) return aside('signed-after-received');
+    // what was signed before counts: the key was its owner's then
+    const revokedAt = revocations.revokedAt(chain);
+    if (revokedAt !== undefined && revokedAt <= signedAt) return aside('signer-revoked');
     return {
       eventId: receiptEventId(provider, raw),
       conversationId,

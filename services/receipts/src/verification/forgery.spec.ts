@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   digitalSbd,
+  readRevocationList,
   receiptSbd,
+  Revocations,
   signingIdentityFromPem,
   signSbd,
   TestAuthority,
@@ -29,6 +31,7 @@ const DAY_MS = 86_400_000;
 const days = (count: number): Date => new Date(Date.now() + count * DAY_MS);
 
 let authority: TestAuthority;
+let revocations: Revocations;
 let folder: string;
 const who: Record<string, SigningIdentity> = {};
 
@@ -46,6 +49,13 @@ beforeAll(async () => {
   who['stranger'] = await strangers.issue(DIGIPOST, 'Digipost');
   const blocks = authority.toPem().match(/-----BEGIN [A-Z ]+-----[^-]+-----END [A-Z ]+-----/g) as string[];
   who['the authority itself'] = signingIdentityFromPem(blocks[2] as string, blocks[3] as string);
+  who['revoked yesterday'] = await authority.issue(DIGIPOST, 'Digipost', { notBefore: days(-9), notAfter: days(9) });
+  who['suspect since before'] = await authority.issue(DIGIPOST, 'Digipost', { notBefore: days(-9), notAfter: days(9) });
+  const lists = await authority.revocationLists([
+    { certificate: leafOf('revoked yesterday'), since: days(-1) },
+    { certificate: leafOf('suspect since before'), since: days(-1), invalidSince: days(-3) },
+  ]);
+  revocations = new Revocations(await Promise.all(lists.map((list) => readRevocationList(list, authority.trust))));
   try {
     who['self-signed'] = selfSigned();
   } catch {
@@ -101,7 +111,7 @@ function verdict(raw: string, sealedAt: Date | null = SEALED_AT): string {
     ...{ provider: 'digipost', conversationId: CONVERSATION, raw, report: null, pulledUntil: null },
     receivedAt: Date.now(),
   };
-  const claim = claimOf(event, 'digipost', { trust: authority.trust, skewMs: SKEW_MS });
+  const claim = claimOf(event, 'digipost', { trust: authority.trust, skewMs: SKEW_MS, revocations });
   if ('problem' in claim) {
     // PostgreSQL must be able to hold what is set aside
     expect(claim.raw).not.toContain('\0');
@@ -129,6 +139,17 @@ describe('a receipt counts only when the provider of that leg signed exactly thi
     ['a key too small', 'unsupported-algorithm', () => by('small key')],
     ['a certificate that had ended', 'certificate-expired', () => by('ended')],
     ['a certificate that had not begun', 'certificate-expired', () => by('to come')],
+    ['a certificate revoked before', 'signer-revoked', () => by('revoked yesterday')],
+    [
+      'a certificate revoked since, signed before',
+      'leveringskvittering',
+      () => by('revoked yesterday', receipt({ createdAt: days(-1.5) })),
+    ],
+    [
+      'a certificate revoked since, signed when the key was in other hands',
+      'signer-revoked',
+      () => by('suspect since before', receipt({ createdAt: days(-1.5) })),
+    ],
     ['our own letter sent back', 'not-a-receipt', () => ownLetter()],
     ['a kind that a mailbox does not send', 'wrong-channel', () => by('digipost', receipt({}, 'mottakskvittering'))],
   ])('%s: %s', async (_who, expected, make) => {
@@ -242,7 +263,8 @@ describe('whatever comes as a receipt is set aside at once', () => {
   });
 });
 
-const derOf = (name: string): string => (who[name] as SigningIdentity).certificates[0]?.raw.toString('base64') ?? '';
+const leafOf = (name: string): X509Certificate => (who[name] as SigningIdentity).certificates[0] as X509Certificate;
+const derOf = (name: string): string => leafOf(name).raw.toString('base64');
 const headerOf = (name: string): string => text({ alg: 'RS256', x5c: [derOf(name)] });
 
 async function replaced(index: 0 | 1 | 2, make: () => string): Promise<string> {

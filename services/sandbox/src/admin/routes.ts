@@ -1,3 +1,4 @@
+import type { Clock } from '@postgang/outside';
 import { isOrganisationNumber } from '@postgang/rules';
 import type { FastifyInstance } from 'fastify';
 import { Readable } from 'node:stream';
@@ -16,6 +17,7 @@ import { newCounts, type Counts } from './counts.js';
 import { faultRequest, type Faults } from './faults.js';
 
 export interface AdminParts {
+  readonly clock: Clock;
   readonly operator: string;
   readonly certificates: Certificates;
   readonly clients: Clients;
@@ -40,6 +42,8 @@ const limit = z.coerce.number().int().min(1).max(1_000).default(100);
 const jwk = z.looseObject({ kid: z.string().min(1), kty: z.literal('RSA'), n: z.string(), e: z.string() });
 
 const certificateRequest = z.strictObject({ organisation, name: name.default('Virksomhet') });
+/** `since`: now, if it is not said. */
+const revocationRequest = z.strictObject({ organisation, since: z.iso.datetime().optional() });
 const agenciesRequest = z.strictObject({ agencies: z.array(organisation).min(1).max(10_000) });
 const clientRequest = z.strictObject({
   organisation,
@@ -61,7 +65,8 @@ const tokenRequest = z.strictObject({
 
 /** Postgang's own knobs; none of this exists at the real systems. Bound to this machine unless configured otherwise. */
 export function admin(app: FastifyInstance, parts: AdminParts): void {
-  const { operator, certificates, clients, tokens, sent, inbox, deliveries, report, mail, faults, counts } = parts;
+  const { clock, operator, certificates, clients, tokens, sent, inbox, deliveries, report, mail, faults, counts } =
+    parts;
   const becomeAgency = (agency: string): void => clients.delegate(agency, operator, OPERATOR_SCOPES);
 
   app.get('/admin/counts', () => ({
@@ -129,6 +134,14 @@ export function admin(app: FastifyInstance, parts: AdminParts): void {
   app.post('/admin/certificates', async (request, reply) => {
     const wanted = parse(certificateRequest, request.body);
     return reply.code(201).send(await certificates.issue(wanted.organisation, wanted.name));
+  });
+
+  app.post('/admin/revocations', async (request, reply) => {
+    const wanted = parse(revocationRequest, request.body);
+    if (!certificates.providers.has(wanted.organisation)) throw new Problem('not-found');
+    const since = wanted.since === undefined ? clock.now() : new Date(wanted.since);
+    await certificates.revoke(wanted.organisation, since);
+    return reply.code(201).send({ organisation: wanted.organisation, since: since.toISOString() });
   });
 
   app.post('/admin/clients', (request, reply) => {

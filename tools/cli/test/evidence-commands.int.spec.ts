@@ -1,0 +1,175 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { TestAuthority } from '@postgang/document-package';
+import { canonical, chainStart, DAY_ROOT_FORMAT, DayTree, hashEntry, signDayRoot } from '@postgang/evidence';
+import { letterIdOf } from '@postgang/pipeline';
+import { service } from '@postgang/receipts';
+import { openDatabase } from '@postgang/runtime';
+import { freshDatabase } from '@postgang/testing';
+import { Command } from 'commander';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { evidenceCommands } from '../src/evidence-commands.js';
+
+const OPERATOR = '310000019';
+const SENDER = '991825827';
+const DAY = '2026-11-24';
+const ids = ['held', 'altered', 'new'].map((reference) => letterIdOf(SENDER, reference));
+const [HELD, ALTERED, NEW] = ids as [string, string, string];
+const environment = { ...process.env };
+let folder: string;
+let database: Awaited<ReturnType<typeof freshDatabase>>;
+let source: Awaited<ReturnType<typeof openDatabase>>;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'evidence-'));
+  database = await freshDatabase();
+  process.env['POSTGRES_URL'] = database.url;
+  const { migrations } = service.database as NonNullable<typeof service.database>;
+  source = await openDatabase({
+    ...{ url: database.url, schema: 'receipts', pool: 2, entities: [] },
+    ...{ migrations, onStatement: () => undefined },
+  });
+  const authority = await TestAuthority.create();
+  const operator = await authority.issue(OPERATOR, 'Operator', {
+    notBefore: new Date('2026-01-01'),
+    notAfter: new Date('2027-01-01'),
+  });
+  writeFileSync(join(folder, 'root.pem'), String(authority.trust[0]));
+  writeFileSync(join(folder, 'other.pem'), String((await TestAuthority.create('Other')).trust[0]));
+  const tree = new DayTree();
+  for (const reference of ['held', 'altered'].sort((a, b) => (letterIdOf(SENDER, a) < letterIdOf(SENDER, b) ? -1 : 1)))
+    tree.add({ letterId: letterIdOf(SENDER, reference), seq: 2, head: await write(reference, DAY) });
+  await write('new', '2026-11-25');
+  const { rest, size, root } = tree.finish();
+  const statement = await signDayRoot(
+    {
+      ...{ format: DAY_ROOT_FORMAT, day: DAY, closedAt: '2026-11-24T23:15:00.000Z', size },
+      ...{ root: root.toString('hex'), previous: null },
+    },
+    operator,
+  );
+  await source.query('INSERT INTO day_chunk VALUES ($1, 0, $2, $3, $4)', [
+    ...[DAY, rest?.firstLetter, rest?.root, rest?.leaves],
+  ]);
+  await source.query('INSERT INTO day_root VALUES ($1, $2, $3, $4)', [DAY, size, root, statement]);
+}, 60_000);
+
+afterAll(async () => {
+  process.env = environment;
+  await source.destroy();
+  await database.drop();
+  rmSync(folder, { recursive: true });
+});
+
+async function write(reference: string, day: string): Promise<Buffer> {
+  const letterId = letterIdOf(SENDER, reference);
+  let hash = chainStart(letterId);
+  const at = new Date('2026-11-24T10:00:00Z');
+  await source.query('INSERT INTO letter (id, sender, reference, seq) VALUES ($1, $2, $3, 2)', [
+    ...[letterId, SENDER, reference],
+  ]);
+  for (const [index, kind] of ['accepted', 'refused'].entries()) {
+    const entry = { seq: index + 1, at, kind, leg: null, eventId: `${letterId} ${kind}`, data: canonical({ kind }) };
+    hash = hashEntry(hash, { ...entry, letterId });
+    await source.query(
+      `INSERT INTO history (letter_id, seq, at, kind, event_id, data, hash, recorded_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+      [letterId, entry.seq, at, kind, entry.eventId, entry.data, hash, day],
+    );
+  }
+  return hash;
+}
+
+/** Exit code 0 only where nothing was thrown. */
+async function postgang(...args: string[]): Promise<{ out: string; err: string; exit: number; error?: string }> {
+  const program = new Command('postgang').exitOverride();
+  evidenceCommands(program);
+  let [out, err] = ['', ''];
+  const catching = [
+    jest.spyOn(process.stdout, 'write').mockImplementation((text) => ((out += String(text)), true)),
+    jest.spyOn(process.stderr, 'write').mockImplementation((text) => ((err += String(text)), true)),
+  ];
+  try {
+    await program.parseAsync(['evidence', ...args], { from: 'user' });
+    return { out, err, exit: 0 };
+  } catch (error) {
+    const { exitCode, message } = error as Error & { exitCode?: number };
+    return { out, err, exit: exitCode ?? 1, error: message };
+  } finally {
+    for (const one of catching) one.mockRestore();
+  }
+}
+const file = (name: string): string => join(folder, name);
+const trusting = ['--trust', 'root.pem'];
+const verify = (name: string, ...more: string[]) =>
+  postgang('verify', file(name), ...more.map((one) => (one.endsWith('.pem') ? file(one) : one)));
+
+describe('postgang evidence', () => {
+  it('exports a letter into a file that is checked without database or configuration', async () => {
+    expect(await postgang('export', HELD, '--out', file('held.json'))).toEqual({ out: '', err: '', exit: 0 });
+    expect(statSync(file('held.json')).mode & 0o077).toBe(0);
+    expect((await postgang('export', HELD)).out).toBe(readFileSync(file('held.json'), 'utf8'));
+    delete process.env['POSTGRES_URL'];
+    try {
+      const verified = await verify('held.json', ...trusting, '--operator', OPERATOR);
+      expect(verified).toMatchObject({ exit: 0, err: '' });
+      expect(verified.out).toMatch(/reference held\n.*accepted\n.*refused\nheld by the roots of 2026-11-24 .*\nok\n$/s);
+    } finally {
+      process.env['POSTGRES_URL'] = database.url;
+    }
+  });
+
+  it('says with its exit code what does not hold, and what could not be found out', async () => {
+    await postgang('export', HELD, '--out', file('held.json'));
+    const text = readFileSync(file('held.json'), 'utf8');
+    writeFileSync(file('spoilt.json'), text.replace('refused', 'posted'));
+    expect(await verify('held.json')).toMatchObject({ exit: 2, error: expect.stringContaining('no --trust') });
+    expect(await verify('held.json', '--trust', 'other.pem')).toMatchObject({
+      ...{ exit: 1, error: 'root 2026-11-24: certificate-untrusted' },
+    });
+    expect(await verify('spoilt.json', ...trusting)).toMatchObject({ exit: 1, error: 'entry 2: hash' });
+    expect(JSON.parse((await verify('spoilt.json', ...trusting, '--json')).out)).toEqual({
+      ...{ holds: false, where: 'entry 2', problem: 'hash' },
+    });
+    expect(await verify('held.json', ...trusting, '--operator', SENDER)).toMatchObject({ exit: 1 });
+    expect(await verify('held.json', ...trusting, '--root', 'ab'.repeat(32))).toMatchObject({ exit: 1 });
+    expect(await verify('missing.json', ...trusting)).toMatchObject({ exit: 2 });
+    expect(await verify('held.json', ...trusting, '--operator', 'nobody')).toMatchObject({ exit: 2 });
+    expect(JSON.parse((await verify('held.json', ...trusting, '--json')).out)).toMatchObject({ holds: true });
+  });
+
+  it('tells that a letter of today is held by no root yet', async () => {
+    const exported = await postgang('export', NEW, '--out', file('new.json'));
+    expect(exported.err).toMatch(/^Entries 1–2 are held by no signed root yet/);
+    expect(await verify('new.json', ...trusting)).toMatchObject({ exit: 1, error: 'entry 1: no root holds it' });
+  });
+
+  it('finds a letter whose whole history was written anew', async () => {
+    await source.query('ALTER TABLE history DISABLE TRIGGER append_only');
+    let hash = chainStart(ALTERED);
+    const at = new Date('2026-11-24T09:00:00Z');
+    for (const [index, kind] of ['accepted', 'refused'].entries()) {
+      const entry = { seq: index + 1, at, kind, leg: null, eventId: `${ALTERED} ${kind}`, data: canonical({ kind }) };
+      hash = hashEntry(hash, { ...entry, letterId: ALTERED });
+      await source.query('UPDATE history SET at = $3, hash = $4 WHERE letter_id = $1 AND seq = $2', [
+        ...[ALTERED, entry.seq, at, hash],
+      ]);
+    }
+    await source.query('ALTER TABLE history ENABLE TRIGGER append_only');
+    expect(await postgang('export', ALTERED)).toMatchObject({
+      ...{ exit: 1, out: '' },
+      error: expect.stringMatching(/^entry 2 is not what the root of 2026-11-24 holds/),
+    });
+    expect(await postgang('export', HELD)).toMatchObject({ exit: 0 });
+  });
+
+  it('says what is wrong with a letter that is not there, and with a server', async () => {
+    expect(await postgang('export', letterIdOf(SENDER, 'x'))).toMatchObject({ error: 'there is no such letter' });
+    expect(await postgang('export', 'x')).toMatchObject({ error: 'a letter id is a UUID' });
+    process.env['POSTGRES_URL'] = 'postgres://nobody:secret@127.0.0.1:1/none';
+    const { error } = await postgang('export', HELD);
+    process.env['POSTGRES_URL'] = database.url;
+    expect(error).toBe('PostgreSQL (POSTGRES_URL) cannot be used: ECONNREFUSED');
+  });
+});
