@@ -9,11 +9,11 @@ import { Readers1764000000002 } from './db/4-readers.migration.js';
 import { Chains1764000000003 } from './db/5-chains.migration.js';
 import { NoReferenceIndex1764000000004 } from './db/6-no-reference-index.migration.js';
 import { SealedAt1764000000005 } from './db/7-sealed-at.migration.js';
-import { ExpectationView1764000000007 } from './db/9-expectation-view.migration.js';
-import { DayRoots1764100000000 } from './db/8-day-roots.migration.js';
+import { ExpectationView1764000000007 } from './db/8-expectation-view.migration.js';
+import { DayRoots1764100000000 } from './db/9-day-roots.migration.js';
 import { OperationsViews1765000000000 } from './db/10-operations-views.migration.js';
 import { UsualTimes1765000000003 } from './db/11-usual-times.migration.js';
-import { RevocationLists1765100000000 } from './db/11-revocation-lists.migration.js';
+import { RevocationLists1765100000000 } from './db/12-revocation-lists.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
 /** Keeps what happened to every letter: leg states, history, expectations, receipts; tells the status. */

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from '@jest/globals';
-import { receiptSbd, signSbd, TestAuthority } from '@postgang/document-package';
+import { receiptSbd, Revocations, signSbd, TestAuthority } from '@postgang/document-package';
 import { conversationIdOf, letterIdOf, type ReceiptReceived } from '@postgang/pipeline';
 import fc from 'fast-check';
 import { claimOf, SKEW_MS, type Yardstick } from './claim.js';
@@ -15,7 +15,7 @@ let yardstick: Yardstick;
 beforeAll(async () => {
   const authority = await TestAuthority.create();
   const signer = await authority.issue(PROVIDER, 'Provider');
-  yardstick = { trust: authority.trust, skewMs: SKEW_MS };
+  yardstick = { trust: authority.trust, skewMs: SKEW_MS, revocations: new Revocations([]) };
   const createdAt = new Date();
   const head = { technicalSender: PROVIDER, receiver: '987464291', messageId: CONVERSATION, createdAt };
   const sbd = receiptSbd(
