@@ -24,6 +24,15 @@ onDisk('a disk that can be full', () => {
     writeFileSync(join(disk?.path ?? '', 'one'), 'more');
   });
 
+  it('can be removed after one who was killed, and where nothing is mounted nothing happens', () => {
+    const left = join(dir, 'left');
+    expect(SmallDisk.mount(left, 1)).toBeDefined();
+    expect(() => rmSync(left, { recursive: true })).toThrow(/busy/i);
+    SmallDisk.unmountLeft(left);
+    SmallDisk.unmountLeft(left);
+    rmSync(left, { recursive: true });
+  });
+
   it('makes the document store say so, keep what it had, and go on when there is room', async () => {
     const keys = MasterKeys.parse(JSON.stringify({ active: 'k1', keys: { k1: randomBytes(32).toString('base64') } }));
     const store = await FilesystemStore.open({ root: join(disk?.path ?? '', 'store'), keys });

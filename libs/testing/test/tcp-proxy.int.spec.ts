@@ -93,6 +93,22 @@ describe('the proxy in between', () => {
     expect(await answer(await client(), 'after')).toBe('after');
   });
 
+  it('can be cut and stopped while connections are just ending', async () => {
+    for (let turn = 0; turn < 100; turn++) {
+      proxy.heal();
+      const socket = await client();
+      await answer(socket, 'x');
+      const gone = closed(socket);
+      socket.end();
+      // the end arrives within a few turns of the loop, and its passing on takes one
+      for (let turns = turn % 10; turns > 0; turns--) await new Promise((done) => setImmediate(done));
+      proxy.cut();
+      await gone;
+    }
+    await proxy.stop();
+    proxy = await TcpProxy.start((echo.address() as AddressInfo).port);
+  });
+
   it('slows both directions, and keeps order when it stops', async () => {
     const socket = await client();
     proxy.slow(150);

@@ -28,3 +28,5 @@ try {
 } finally {
   await close();
 }
+// whatever a run full of faults has left open ends here
+process.exit();

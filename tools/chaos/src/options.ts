@@ -30,7 +30,7 @@ export const USAGE = `npm run chaos [-- options]
   --layout alone|together   each service in processes of its own, or three to a process (alone); two of each in both
   --settle-seconds T    how long the letters have to end after the last one and the last fault (420)
   --json                one JSON document on stdout
-  --keep                data and logs stay, in .postgang/chaos-<pid>
+  --keep                data and logs stay in .postgang/chaos-<pid> until the next run
 `;
 
 /** Throws UsageError. */

@@ -1,5 +1,5 @@
 import { Agency } from '@postgang/demo';
-import { freePorts, sweepFolders } from '@postgang/deploy-local';
+import { freePorts } from '@postgang/deploy-local';
 import {
   addLocalAgency,
   launch,
@@ -11,7 +11,7 @@ import {
 } from '@postgang/launch';
 import type { ServiceName } from '@postgang/pipeline';
 import { LocalServer, SmallDisk, TcpProxy, type ServerName } from '@postgang/testing/faults';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ChaosOptions } from './options.js';
 
@@ -62,7 +62,7 @@ export async function startWorld(
   say: (line: string) => void,
 ): Promise<World> {
   const dir = resolve(`.postgang/chaos-${process.pid}`);
-  sweepFolders('.postgang', 'chaos-');
+  sweep(resolve('.postgang'));
   mkdirSync(dir, { recursive: true });
   closing.push(() => Promise.resolve(options.keep || rmSync(dir, { recursive: true, force: true })));
 
@@ -137,6 +137,26 @@ export async function startWorld(
     agencies.push(new Agency(`http://127.0.0.1:${port}`, access));
   }
   return { dir, settings, sandboxUrl: sandbox.direct, launched, servers, links, disk, agencies };
+}
+
+/** Removes what runs that have ended left, killed ones with their disk still mounted. Others may be running. */
+function sweep(parent: string): void {
+  if (!existsSync(parent)) return;
+  for (const name of readdirSync(parent)) {
+    const pid = /^chaos-(\d+)$/.exec(name)?.[1];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    SmallDisk.unmountLeft(join(parent, name, 'documents'));
+    rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** The document store alone lies on it. */

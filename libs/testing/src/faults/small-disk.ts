@@ -24,6 +24,15 @@ export class SmallDisk {
     return new SmallDisk(path);
   }
 
+  /** What a run that was killed has left mounted; nothing where nothing is. */
+  static unmountLeft(path: string): void {
+    try {
+      execFileSync('umount', ['--lazy', path], { stdio: 'pipe' });
+    } catch {
+      // not mounted
+    }
+  }
+
   /** Takes every free byte. Others may find room again when they delete something. */
   fill(): void {
     const file = openSync(join(this.path, BALLAST), 'a');

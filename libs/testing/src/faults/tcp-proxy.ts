@@ -121,11 +121,19 @@ export class TcpProxy {
 }
 
 function reset({ client, server }: Pair): void {
-  for (const socket of [client, server]) if (!socket.destroyed) socket.resetAndDestroy();
+  resetOne(client);
+  resetOne(server);
+}
+
+function resetOne(socket: Socket): void {
+  if (socket.destroyed) return;
+  // Node cannot reset one whose end is on its way, and then leaves it open for ever
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** The server's side is reset, as a server's own keep-alive would in time; the client is left with an open connection to nobody. */
 function silence(pair: Pair): void {
   pair.dead = true;
-  if (!pair.server.destroyed) pair.server.resetAndDestroy();
+  resetOne(pair.server);
 }
