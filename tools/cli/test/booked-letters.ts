@@ -1,7 +1,8 @@
 import { chainStart, hashEntry } from '@postgang/evidence';
 import { conversationIdOf, letterIdOf, messageIdOf, uuidv5 } from '@postgang/pipeline';
 import type { EffectState } from '@postgang/runtime';
-import type { Entry, LetterBooks, ProviderStatus } from '../src/audit/books.js';
+import type { LetterBooks, ProviderStatus } from '../src/audit/books.js';
+import { brokenChain, type Entry } from '../src/audit/chain.js';
 
 export const SENDER = '310000027';
 const MINUTE = 60_000;
@@ -105,7 +106,23 @@ const PROVIDER_SAYS: Partial<Record<Story, ProviderStatus>> = {
 };
 const EFFECT: Partial<Record<Story, EffectState>> = { sealed: 'QUEUED', 'leg-refused': 'REFUSED' };
 
-export type Booked = { -readonly [K in keyof LetterBooks]: LetterBooks[K] };
+/** With its entries whole, as receipts keeps them. */
+export type Booked = { -readonly [K in keyof Omit<LetterBooks, 'history' | 'broken'>]: LetterBooks[K] } & {
+  history: readonly Entry[];
+};
+
+/** As the audit reads it. */
+export const asRead = (letter: Booked): LetterBooks => ({
+  ...letter,
+  broken:
+    letter.history.length === 0 && (letter.letter?.seq ?? 0) === 0
+      ? undefined
+      : brokenChain(letter.id, letter.history, letter.letter),
+  history: letter.history.map(({ seq, at, kind, leg, eventId, data }) => ({
+    ...{ seq, at: at.getTime(), kind, leg, eventId },
+    ...{ ordersNotice: data.includes('"notify":true'), byRegisterLookup: data.includes('"stage":"register-lookup"') },
+  })),
+});
 
 /** A letter whose books add up: accepted at `at`, a minute for each step since, what is awaited due at `dueAt`. */
 export function booked(story: Story, reference: string, at: number, dueAt: number): Booked {

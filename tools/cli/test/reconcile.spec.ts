@@ -1,9 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { uuidv5 } from '@postgang/pipeline';
 import fc from 'fast-check';
-import type { Cause, Entry } from '../src/audit/books.js';
-import { reconcile, SETTLES_MS, type When } from '../src/audit/reconcile.js';
-import { booked, chained, neverRead, STORIES, type Booked, type Story } from './booked-letters.js';
+import type { Cause } from '../src/audit/books.js';
+import type { Entry } from '../src/audit/chain.js';
+import { reconcile as reconcileRead, SETTLES_MS, type Verdict, type When } from '../src/audit/reconcile.js';
+import { asRead, booked, chained, neverRead, STORIES, type Booked, type Story } from './booked-letters.js';
+
+const reconcile = (letter: Booked, when: When): Verdict => reconcileRead(asRead(letter), when);
 
 const NOW = Date.UTC(2026, 10, 25, 12);
 const HOUR = 3_600_000;

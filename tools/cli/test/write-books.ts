@@ -5,7 +5,7 @@ import { service as receipts } from '@postgang/receipts';
 import { service as registerLookup } from '@postgang/register-lookup';
 import { openDatabase } from '@postgang/runtime';
 import type pg from 'pg';
-import type { LetterBooks } from '../src/audit/books.js';
+import type { Booked } from './booked-letters.js';
 
 /** The tables of every service that keeps state, as their migrations make them. */
 export async function makeTables(url: string): Promise<void> {
@@ -20,7 +20,7 @@ export async function makeTables(url: string): Promise<void> {
 const date = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
 
 /** Writes a letter's books as the services would have. */
-export async function write(client: pg.Client, letter: LetterBooks): Promise<void> {
+export async function write(client: pg.Client, letter: Booked): Promise<void> {
   const { id, intake, letter: row } = letter;
   const insert = (table: string, columns: Record<string, unknown>): Promise<unknown> =>
     client.query(

@@ -1,4 +1,3 @@
-import type { HistoryEntry } from '@postgang/evidence';
 import type { EffectState } from '@postgang/runtime';
 
 /** All that is written about one letter, in every book. Times are milliseconds since 1970. */
@@ -23,7 +22,9 @@ export interface LetterBooks {
     readonly headHash: Buffer | null;
   } | null;
   readonly legs: readonly BookedLeg[];
-  readonly history: readonly Entry[];
+  readonly history: readonly BookedEntry[];
+  /** What is wrong with the history's chain; undefined when it holds. */
+  readonly broken: string | undefined;
   /** Not yet met. */
   readonly awaited: readonly {
     readonly leg: number;
@@ -43,7 +44,17 @@ export interface LetterBooks {
   readonly reported: readonly Reported[] | undefined;
 }
 
-export type Entry = Omit<HistoryEntry, 'cause'>;
+export interface BookedEntry {
+  readonly seq: number;
+  readonly at: number;
+  readonly kind: string;
+  readonly leg: number | null;
+  readonly eventId: string;
+  /** A service message became due with it. */
+  readonly ordersNotice: boolean;
+  /** register-lookup said so. */
+  readonly byRegisterLookup: boolean;
+}
 
 export interface BookedLeg {
   readonly leg: number;

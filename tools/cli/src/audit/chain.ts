@@ -1,5 +1,6 @@
-import { chainStart, hashEntry, verifyHistory } from '@postgang/evidence';
-import type { Entry } from './books.js';
+import { chainStart, hashEntry, verifyHistory, type HistoryEntry } from '@postgang/evidence';
+
+export type Entry = Omit<HistoryEntry, 'cause'>;
 
 /** Whom an entry that does not fit may have changed places with: entries of a letter are few. */
 const MOST_TRIED = 100;

@@ -1,7 +1,8 @@
 import { messageIdOf } from '@postgang/pipeline';
 import type { EffectState } from '@postgang/runtime';
-import type { BookedEffect, BookedLeg, Entry, LetterBooks, ProviderStatus, Reported } from './books.js';
-import type { Row, Snapshot } from './snapshot.js';
+import type { BookedEffect, BookedEntry, BookedLeg, LetterBooks, ProviderStatus, Reported } from './books.js';
+import { brokenChain, type Entry } from './chain.js';
+import { millisecondsOf, type Row, type Snapshot } from './snapshot.js';
 
 export interface Period {
   readonly from: Date;
@@ -20,6 +21,8 @@ export interface ReportLine {
 /** Letters that are looked at together: what of them is in memory at once. */
 const PAGE = 2_000;
 const LOADED_AT_ONCE = 5_000;
+/** Chains that are looked at entry by entry. */
+const READ_WHOLE = 200;
 /** Messages that the ledger does not know are kept in memory; a report with more is another system's. */
 export const MOST_UNKNOWN = 100_000;
 
@@ -162,7 +165,7 @@ export class OpenBooks {
       Map.groupBy(await ask, ([id]) => id as string);
     const [history, receipts, intake, letters, legs, routes, parked, awaited, effects, messages, setAside] =
       await Promise.all([
-        of(snapshot.beside(HISTORY, [list])),
+        of(snapshot.beside(CHAINS, [list])),
         of(snapshot.beside(RECEIPTS, [list])),
         of(snapshot.query(INTAKE, [list])),
         of(snapshot.query(LETTERS, [list])),
@@ -174,6 +177,7 @@ export class OpenBooks {
         of(snapshot.query(MESSAGES, [list])),
         of(snapshot.query(SET_ASIDE, [list])),
       ]);
+    const broken = await this.brokenOf(ids, history, letters);
     const all = <T>(found: Map<string, Row[]>, id: string, make: (row: Row) => T): T[] =>
       (found.get(id) ?? []).map(make);
     return rows.map(([id, sender, reference]) => {
@@ -194,7 +198,8 @@ export class OpenBooks {
         parked: all(parked, letterId, ([, why]) => why as string)[0] ?? null,
         letter: all(letters, letterId, letterOf)[0] ?? null,
         legs: bookedLegs,
-        history: all(history, letterId, entryOf),
+        history: all(history, letterId, entriesOf)[0] ?? [],
+        broken: broken.get(letterId),
         awaited: all(
           awaited,
           letterId,
@@ -216,6 +221,34 @@ export class OpenBooks {
           : undefined,
       };
     });
+  }
+
+  /** The chains that the server found broken, or that do not end as their letter says: read whole, and judged by the library. By letter. */
+  private async brokenOf(
+    ids: readonly string[],
+    chains: ReadonlyMap<string, readonly Row[]>,
+    letters: ReadonlyMap<string, readonly Row[]>,
+  ): Promise<ReadonlyMap<string, string>> {
+    const rowOf = (id: string): { seq: number; headHash: Buffer | null } | null => {
+      const row = letters.get(id)?.[0];
+      return row === undefined ? null : { seq: row[4] as number, headHash: row[5] as Buffer | null };
+    };
+    const suspects = ids.filter((id) => {
+      const [, fits, count = 0, last] = (chains.get(id)?.[0] ?? []) as [string, boolean, number, Buffer];
+      const row = rowOf(id);
+      if (count === 0) return (row?.seq ?? 0) > 0;
+      return !fits || (row !== null && (row.seq !== count || row.headHash?.equals(last) !== true));
+    });
+    const told = new Map<string, string>();
+    for (let first = 0; first < suspects.length; first += READ_WHOLE) {
+      const some = suspects.slice(first, first + READ_WHOLE);
+      const entries = Map.groupBy(await this.snapshot.beside(HISTORY, [`{${some.join(',')}}`]), ([id]) => id as string);
+      for (const id of some) {
+        const broken = brokenChain(id, (entries.get(id) ?? []).map(entryOf), rowOf(id));
+        if (broken !== undefined) told.set(id, broken);
+      }
+    }
+    return told;
   }
 
   /** Messages that the provider has of these legs and that the ledger does not know, under the id that we would have given, or under another. */
@@ -248,6 +281,22 @@ export class OpenBooks {
 
 const HANDED_IN_TABLE = `
   CREATE TEMP TABLE IF NOT EXISTS handed_in (id uuid NOT NULL, sender text NOT NULL, reference text NOT NULL) ON COMMIT DROP`;
+/**
+ * The server hashes the chains, as libs/evidence does (a spec holds the two against each other): to hash six million entries here, they would all have to
+ * be brought here. One row a letter; its entries as text, for what else they are asked.
+ */
+const CHAINS = `
+  SELECT letter_id, bool_and(fits AND seq = n), count(*)::int, (array_agg(hash))[count(*)],
+    string_agg(seq || E'\\x1f' || at || E'\\x1f' || kind || E'\\x1f' || coalesce(leg::text, '') || E'\\x1f' || event_id || E'\\x1f'
+      || CASE WHEN position('"notify":true'::bytea IN data) > 0 THEN 'n' ELSE '' END
+      || CASE WHEN kind = 'refused' AND position('"stage":"register-lookup"'::bytea IN data) > 0 THEN 'r' ELSE '' END, E'\\x1e')
+  FROM (
+    SELECT *, row_number() OVER letter AS n,
+      hash = sha256(coalesce(lag(hash) OVER letter, sha256(convert_to(letter_id::text, 'UTF8'))) || convert_to(
+        '[' || seq || ',"' || to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '",' || to_json(kind) || ',' || coalesce(leg::text, 'null') || ','
+        || to_json(event_id) || ',"' || translate(encode(data, 'base64'), E'\\n', '') || '"]', 'UTF8')) AS fits
+    FROM history_api_v1.history WHERE letter_id = ANY($1::uuid[]) WINDOW letter AS (PARTITION BY letter_id ORDER BY seq)
+  ) entry GROUP BY letter_id`;
 const HISTORY = `SELECT letter_id, seq, at, kind, leg, event_id, data, hash FROM history_api_v1.history
   WHERE letter_id = ANY($1::uuid[]) ORDER BY letter_id, seq`;
 const RECEIPTS = 'SELECT letter_id, event_id FROM history_api_v1.receipt WHERE letter_id = ANY($1::uuid[])';
@@ -278,6 +327,17 @@ const legOf = ([, leg, conversationId, channel, provider, state]: Row) =>
   ({ leg, conversationId, channel, provider, state }) as BookedLeg;
 const entryOf = ([letterId, seq, at, kind, leg, eventId, data, hash]: Row): Entry =>
   ({ letterId, seq, at: new Date(at as number), kind, leg, eventId, data, hash }) as Entry;
+const UNIT = '\x1f';
+const RECORD = '\x1e';
+function entriesOf([, , , , text]: Row): BookedEntry[] {
+  return (text as string).split(RECORD).map((record) => {
+    const [seq, at, kind, leg, eventId, flags] = record.split(UNIT) as [string, string, string, string, string, string];
+    return {
+      ...{ seq: Number(seq), at: millisecondsOf(at), kind, leg: leg === '' ? null : Number(leg), eventId },
+      ...{ ordersNotice: flags.includes('n'), byRegisterLookup: flags.includes('r') },
+    };
+  });
+}
 const effectOf = ([, id, leg, provider, state, settled, createdAt, doneAt, publishedAt]: Row) =>
   ({ id, leg, provider, state: state as EffectState, settled, createdAt, doneAt, publishedAt }) as BookedEffect;
 const reportedOf = ([, messageId, leg, , , , , , , at, status, times]: Row): Reported | undefined =>

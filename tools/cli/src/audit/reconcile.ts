@@ -9,8 +9,7 @@ import {
   type LegState,
   type LetterStatus,
 } from '@postgang/rules';
-import type { BookedEffect, Cause, Ending, Entry, Imbalance, LetterBooks, Reported } from './books.js';
-import { brokenChain } from './chain.js';
+import type { BookedEffect, BookedEntry, Cause, Ending, Imbalance, LetterBooks, Reported } from './books.js';
 
 const MINUTE = 60_000;
 /** What one service has written must stand in the next one's book after so long: records travel in seconds. */
@@ -63,9 +62,7 @@ class Reconciliation {
     const { intake, history, letter } = this.books;
     if (intake === null) this.withoutIntake();
     else if (letter === null && history.length === 0) this.withoutReceipts(intake);
-    const chain =
-      history.length === 0 && (letter?.seq ?? 0) === 0 ? undefined : brokenChain(this.books.id, history, letter);
-    if (chain !== undefined) this.tell('history-altered', chain);
+    if (this.books.broken !== undefined) this.tell('history-altered', this.books.broken);
     // what is missing from a chain that does not hold is told by the chain
     else if (history.length > 0) this.compareWithHistory();
     this.doubles();
@@ -87,7 +84,7 @@ class Reconciliation {
     return this.entry(kind, leg) !== undefined;
   }
 
-  private entry(kind: string, leg?: number): Entry | undefined {
+  private entry(kind: string, leg?: number): BookedEntry | undefined {
     return this.books.history.find((entry) => entry.kind === kind && (leg === undefined || entry.leg === leg));
   }
 
@@ -167,7 +164,7 @@ class Reconciliation {
       if (entry.kind === 'routed' && !routes.some(({ leg, routed }) => leg === entry.leg && routed))
         this.tell('row-missing', `leg ${entry.leg} routed per history, row missing in register-lookup`);
     const refusal = this.entry('refused');
-    if (refusal !== undefined && routes.every(({ routed }) => routed) && stageOf(refusal) === 'register-lookup')
+    if (refusal !== undefined && routes.every(({ routed }) => routed) && refusal.byRegisterLookup)
       this.tell('row-missing', 'refused per history, row missing in register-lookup');
   }
 
@@ -179,7 +176,7 @@ class Reconciliation {
       if (sealed === undefined || provider === null || provider === undefined || !this.when.owned.has(provider)) return;
       if (this.has('handed-over', leg))
         this.tell('effect-unrecorded', `leg ${leg} handed over per history, no effect in the ledger`);
-      else if (sealed.at.getTime() <= this.when.now - SETTLES_MS)
+      else if (sealed.at <= this.when.now - SETTLES_MS)
         this.tell('never-queued', `leg ${leg} sealed, not in the ledger: dispatch record skipped, or row deleted?`);
       return;
     }
@@ -236,8 +233,8 @@ class Reconciliation {
       if (kind === 'notified' && !messages.some((one) => one.leg === leg))
         this.tell('row-missing', `service message of leg ${leg} told per history, row missing in notification`);
     if (messages.length > 0 || this.has('notified')) return;
-    const ordered = history.find(({ data }) => data.includes(ORDERS_NOTICE));
-    if (ordered !== undefined && ordered.at.getTime() <= this.when.now - ROUTED_WITHIN_MS)
+    const ordered = history.find(({ ordersNotice }) => ordersNotice);
+    if (ordered !== undefined && ordered.at <= this.when.now - ROUTED_WITHIN_MS)
       this.tell('notice-missing', 'service message ordered, never sent: record skipped?');
   }
 
@@ -403,9 +400,6 @@ class Reconciliation {
   }
 }
 
-/** As receipts writes it: canonical JSON. */
-const ORDERS_NOTICE = Buffer.from('"notify":true');
-
 const STATES_OF = {
   delivered: ['Delivered', 'Opened'],
   posted: ['Posted', 'Returned'],
@@ -417,7 +411,7 @@ const isKnown = (state: string): state is LegState => (LEG_STATES as readonly st
 const isStatus = (status: string): status is LetterStatus => (LETTER_STATUSES as readonly string[]).includes(status);
 
 /** The state of its leg that an entry tells of. */
-function stateIn({ kind }: Entry, channel: string | undefined): LegState | undefined {
+function stateIn({ kind }: BookedEntry, channel: string | undefined): LegState | undefined {
   if (kind === 'routed') return 'Routed';
   if (kind === 'sealed') return 'Sealed';
   if (HANDED_OVER.has(kind)) return 'HandedOver';
@@ -425,13 +419,4 @@ function stateIn({ kind }: Entry, channel: string | undefined): LegState | undef
   if (!isReceiptKind(kind) || (channel !== 'digital' && channel !== 'print')) return undefined;
   const meaning = meaningOf(channel, kind);
   return 'state' in meaning ? meaning.state : undefined;
-}
-
-function stageOf({ data }: Entry): string | undefined {
-  try {
-    const { particulars } = JSON.parse(data.toString('utf8')) as { particulars?: { stage?: unknown } };
-    return typeof particulars?.stage === 'string' ? particulars.stage : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -12,7 +12,7 @@ const ZERO = 48;
 const PLACES = { year: 0, month: 5, day: 8, hour: 11, minute: 14, second: 17, fraction: 20 };
 
 /** Millions of them are read: PostgreSQL's one form in UTC, by hand. Milliseconds; what is finer is cut off, as Date does. */
-function millisecondsOf(text: string): number {
+export function millisecondsOf(text: string): number {
   if (text.charCodeAt(PLACES.month - 1) !== 45 || !text.endsWith('+00')) return Date.parse(text);
   const two = (at: number): number => (text.charCodeAt(at) - ZERO) * 10 + text.charCodeAt(at + 1) - ZERO;
   let milliseconds = 0;
