@@ -26,4 +26,6 @@ export {
 } from './agencies/agency-register.js';
 export { letterFacts, type LetterFacts } from './why/letter-facts.js';
 export { serviceStates } from './why/service-states.js';
+export { LetterSalts, SaltsUnavailable, type RevealedField } from './letter/letter-salts.js';
+export { sealLetter } from './letter/seal-letter.js';
 export { integrationPointConfig, type IntegrationPointConfig } from './config.js';

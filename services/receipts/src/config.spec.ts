@@ -18,7 +18,7 @@ describe('the configuration in the README', () => {
     expect(rows).toEqual(
       own.map(([key, schema]) => {
         const parsed = schema.safeParse(undefined);
-        return [key, parsed.success ? String(parsed.data) : 'none', schema.description];
+        return [key, parsed.success && parsed.data !== undefined ? String(parsed.data) : 'none', schema.description];
       }),
     );
   });

@@ -55,7 +55,7 @@ export class LetterFacts {
   }
 
   accepted(more: Partial<Letter> = {}): LetterAccepted {
-    return { letter: this.letter(more) };
+    return { letter: this.letter(more), commitments: null };
   }
 
   routed(): LetterRouted {

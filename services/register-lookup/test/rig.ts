@@ -139,7 +139,9 @@ export async function admin(method: string, path: string, body: unknown): Promis
 export const person = (name: string): string => scripted(name).nationalId;
 export const send = (list: readonly Letter[], id?: string): Promise<void> =>
   publisher.publish(
-    list.map((letter) => draft('letter.accepted.v1', letter.letterId, { letter }, { id: id ?? randomUUID() })),
+    list.map((letter) =>
+      draft('letter.accepted.v1', letter.letterId, { letter, commitments: null }, { id: id ?? randomUUID() }),
+    ),
   );
 export const routeOf = (letter: Letter): Promise<Seen<LetterRouted>> =>
   eventually('letter.routed.v1', () => routed.find(({ event }) => event.letter.letterId === letter.letterId));

@@ -7,6 +7,9 @@ import {
   type Evidence,
   type Verified,
 } from '@postgang/evidence';
+import { LetterSalts, SaltsUnavailable } from '@postgang/integration-point';
+import { KeyRing } from '@postgang/outside';
+import { isUuid } from '@postgang/pipeline';
 import { EvidenceUnavailable, exportEvidence } from '@postgang/receipts';
 import { parseConfig, runtimeConfig } from '@postgang/runtime';
 import { isOrganisationNumber } from '@postgang/rules';
@@ -16,6 +19,8 @@ import { causeOf, certificatesOf, readInput, UsageError } from './package-input.
 
 /** The same name as the services use, so that their environment serves here too. */
 const config = runtimeConfig.pick({}).extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap() });
+
+const keysConfig = runtimeConfig.pick({}).extend({ KEY_RING: runtimeConfig.shape.KEY_RING.unwrap() });
 
 interface VerifyArguments {
   readonly trust?: string;
@@ -32,11 +37,22 @@ export function evidenceCommands(program: Command): void {
     .description('writes all that proves what happened to a letter into one file')
     .argument('<letter>', 'letter id')
     .option('--out <file>', 'where it is written; standard output otherwise')
+    .option(
+      '--reveal',
+      'with recipient and documents in clear, and the salts that prove them: for who has the right to it',
+    )
     .addHelpText(
       'after',
-      '\nReads POSTGRES_URL as the services do; a role that may read the views history_api_v1 is enough.',
+      '\nReads POSTGRES_URL as the services do; a role that may read the views history_api_v1 is enough. --reveal needs KEY_RING_FILE as well, and the tables of integration-point.',
     )
     .action(exportOne);
+  group
+    .command('erase')
+    .description(
+      'erases the salts of a letter: nobody can prove or guess any more whom its history is about; the history holds as before',
+    )
+    .argument('<letter>', 'letter id')
+    .action(erase);
   group
     .command('verify')
     .description('checks such a file, offline: needs no configuration, no database, no network')
@@ -52,17 +68,12 @@ export function evidenceCommands(program: Command): void {
     .action(verify);
 }
 
-async function exportOne(letter: string, { out }: { out?: string }): Promise<void> {
+async function exportOne(letter: string, { out, reveal }: { out?: string; reveal?: boolean }): Promise<void> {
   const { POSTGRES_URL } = parseConfig('postgang evidence', config, process.env);
-  const evidence = await exportEvidence(POSTGRES_URL, letter).catch((error: unknown) => {
-    if (error instanceof EvidenceUnavailable) throw error;
-    // the driver's own words may quote the address with its password
-    const { code, name } = error as { code?: string; name?: string };
-    throw new EvidenceUnavailable(`PostgreSQL (POSTGRES_URL) cannot be used: ${code ?? name ?? 'unknown error'}`, {
-      cause: error,
-    });
-  });
-  const text = writeEvidence(evidence);
+  const evidence = await exportEvidence(POSTGRES_URL, letter).catch(unusable);
+  const revealed =
+    reveal === true ? await withSalts((salts, keys) => salts.reveal(evidence.letter.id, keys), true) : [];
+  const text = writeEvidence({ ...evidence, revealed });
   if (out === undefined) process.stdout.write(text);
   else
     try {
@@ -76,6 +87,34 @@ async function exportOne(letter: string, { out }: { out?: string }): Promise<voi
     process.stderr.write(
       `Entries ${held + 1}–${evidence.entries.length} are held by no signed root yet: their day is not over. Export again tomorrow.\n`,
     );
+}
+
+/** Says which server it was: the driver's own words may quote the address with its password. */
+function unusable(error: unknown): never {
+  if (error instanceof EvidenceUnavailable || error instanceof SaltsUnavailable) throw error;
+  const { code, name } = error as { code?: string; name?: string };
+  throw new EvidenceUnavailable(`PostgreSQL (POSTGRES_URL) cannot be used: ${code ?? name ?? 'unknown error'}`, {
+    cause: error,
+  });
+}
+
+async function withSalts<T>(work: (salts: LetterSalts, keys: KeyRing) => Promise<T>, open = false): Promise<T> {
+  const { POSTGRES_URL } = parseConfig('postgang evidence', config, process.env);
+  const keys = open
+    ? KeyRing.parse(parseConfig('postgang evidence', keysConfig, process.env).KEY_RING)
+    : new KeyRing(new Map());
+  const salts = await LetterSalts.open(POSTGRES_URL).catch(unusable);
+  try {
+    return await work(salts, keys);
+  } finally {
+    await salts.close();
+  }
+}
+
+async function erase(letter: string): Promise<void> {
+  if (!isUuid(letter)) throw new UsageError('a letter id is a UUID');
+  if (!(await withSalts((salts) => salts.erase(letter))))
+    throw new SaltsUnavailable('there is no such letter, or its salts are erased already');
 }
 
 const heldUntil = ({ paths }: Evidence): number => Math.max(0, ...paths.map(({ seq }) => seq));
@@ -104,7 +143,7 @@ async function verify(file: string, options: VerifyArguments): Promise<void> {
     throw new UsageError('it does not contradict itself, but whose signatures these are was not checked: no --trust');
 }
 
-function show({ letter, entries, receipts, roots, remarks, trusted }: Verified): void {
+function show({ letter, entries, receipts, roots, revealed, remarks, trusted }: Verified): void {
   const signed = new Map(receipts.map((receipt) => [receipt.entry, receipt]));
   const line = (text: string): void => void process.stdout.write(`${text}\n`);
   line(`letter ${letter.id} of ${letter.sender}, reference ${letter.reference}`);
@@ -114,6 +153,7 @@ function show({ letter, entries, receipts, roots, remarks, trusted }: Verified):
     line(`${String(seq).padStart(3)}  ${at}  ${kind}${leg === null ? '' : `, leg ${leg}`}${by}`);
   }
   line(`held by the roots of ${roots.first} to ${roots.last}, signed by ${roots.operator}`);
+  for (const { field, value } of revealed) line(`revealed ${field}: ${JSON.stringify(value)}`);
   for (const remark of remarks) line(`remark: ${remark}`);
   if (trusted) line('ok');
 }

@@ -2,7 +2,9 @@ import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { TestAuthority } from '@postgang/document-package';
 import { canonical, chainStart, DAY_ROOT_FORMAT, DayTree, hashEntry, signDayRoot } from '@postgang/evidence';
-import { letterIdOf } from '@postgang/pipeline';
+import { sealLetter, service as intakeService } from '@postgang/integration-point';
+import { KeyRing } from '@postgang/outside';
+import { decode, letterIdOf } from '@postgang/pipeline';
 import { service } from '@postgang/receipts';
 import { openDatabase } from '@postgang/runtime';
 import { freshDatabase } from '@postgang/testing';
@@ -12,6 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { evidenceCommands } from '../src/evidence-commands.js';
 
+const RECIPIENT = '01810050019';
+const DOCUMENT = Buffer.alloc(32, 7);
 const OPERATOR = '310000019';
 const SENDER = '991825827';
 const DAY = '2026-11-24';
@@ -21,6 +25,16 @@ const environment = { ...process.env };
 let folder: string;
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 let source: Awaited<ReturnType<typeof openDatabase>>;
+let intake: Awaited<ReturnType<typeof openDatabase>>;
+const ring = JSON.stringify(
+  Object.fromEntries(
+    ['internal', 'content'].map((scope) => [
+      scope,
+      { active: '1', keys: { '1': Buffer.alloc(32, scope.length).toString('base64') } },
+    ]),
+  ),
+);
+const keys = KeyRing.parse(ring);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'evidence-'));
@@ -30,6 +44,12 @@ beforeAll(async () => {
   source = await openDatabase({
     ...{ url: database.url, schema: 'receipts', pool: 2, entities: [] },
     ...{ migrations, onStatement: () => undefined },
+  });
+  process.env['KEY_RING'] = ring;
+  const taking = intakeService.database as NonNullable<typeof intakeService.database>;
+  intake = await openDatabase({
+    ...{ url: database.url, schema: 'integration_point', pool: 2, entities: taking.entities },
+    ...{ migrations: taking.migrations, onStatement: () => undefined },
   });
   const authority = await TestAuthority.create();
   const operator = await authority.issue(OPERATOR, 'Operator', {
@@ -59,19 +79,47 @@ beforeAll(async () => {
 afterAll(async () => {
   process.env = environment;
   await source.destroy();
+  await intake.destroy();
   await database.drop();
   rmSync(folder, { recursive: true });
 });
 
+/** As integration-point accepted it: the commitments for the history, the letter with its salts in its table. */
+async function accept(reference: string): Promise<Record<string, string>> {
+  const sealed = sealLetter(
+    keys,
+    {
+      ...{ sender: SENDER, senderName: undefined, supplier: undefined, door: 'REST', traceparent: '' },
+      letter: {
+        ...{ reference, kind: 'information', recipient: RECIPIENT, title: 'Brev', nonSensitiveTitle: 'Brev' },
+        ...{ language: 'nb', securityLevel: 3, openingReceipt: false, documents: [{ title: 'Brev' }] },
+      } as never,
+      documents: [{ title: 'Brev', mediaType: 'application/pdf', ref: 'ref', size: 1, sha256: DOCUMENT }] as never,
+    },
+    new Date('2026-11-24T10:00:00Z'),
+  );
+  await intake.query(
+    `INSERT INTO letter (id, sender, reference, content_hash, body, salt_key) VALUES ($1, $2, $3, $4, $5, $6)`,
+    [sealed.letterId, SENDER, reference, sealed.contentHash, sealed.body, sealed.saltKey],
+  );
+  const { commitments } = decode('letter.accepted.v1', sealed.body);
+  return {
+    recipientCommitment: String(commitments?.recipient.toString('hex')),
+    documentsCommitment: String(commitments?.documents.toString('hex')),
+  };
+}
+
 async function write(reference: string, day: string): Promise<Buffer> {
   const letterId = letterIdOf(SENDER, reference);
+  const commitments = await accept(reference);
   let hash = chainStart(letterId);
   const at = new Date('2026-11-24T10:00:00Z');
   await source.query('INSERT INTO letter (id, sender, reference, seq) VALUES ($1, $2, $3, 2)', [
     ...[letterId, SENDER, reference],
   ]);
   for (const [index, kind] of ['accepted', 'refused'].entries()) {
-    const entry = { seq: index + 1, at, kind, leg: null, eventId: `${letterId} ${kind}`, data: canonical({ kind }) };
+    const data = canonical(kind === 'accepted' ? { particulars: commitments } : { kind });
+    const entry = { seq: index + 1, at, kind, leg: null, eventId: `${letterId} ${kind}`, data };
     hash = hashEntry(hash, { ...entry, letterId });
     await source.query(
       `INSERT INTO history (letter_id, seq, at, kind, event_id, data, hash, recorded_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
@@ -137,6 +185,26 @@ describe('postgang evidence', () => {
     expect(await verify('missing.json', ...trusting)).toMatchObject({ exit: 2 });
     expect(await verify('held.json', ...trusting, '--operator', 'nobody')).toMatchObject({ exit: 2 });
     expect(JSON.parse((await verify('held.json', ...trusting, '--json')).out)).toMatchObject({ holds: true });
+  });
+
+  it('reveals recipient and documents on request only, and after the salts are erased nobody can', async () => {
+    const plain = (await postgang('export', HELD)).out;
+    expect(plain).not.toContain(RECIPIENT);
+    expect(await postgang('export', HELD, '--reveal', '--out', file('revealed.json'))).toMatchObject({ exit: 0 });
+    const verified = await verify('revealed.json', ...trusting);
+    expect(verified).toMatchObject({ exit: 0 });
+    expect(verified.out).toContain(`revealed recipient: "${RECIPIENT}"`);
+    expect(verified.out).toContain(`revealed documents: ${JSON.stringify(JSON.stringify([DOCUMENT.toString('hex')]))}`);
+    writeFileSync(file('lie.json'), readFileSync(file('revealed.json'), 'utf8').replace(RECIPIENT, '02820050048'));
+    expect((await verify('lie.json', ...trusting)).error).toBe('revealed recipient: not what was committed to');
+    expect(await postgang('erase', HELD)).toMatchObject({ exit: 0 });
+    expect(await postgang('erase', HELD)).toMatchObject({ exit: 1 });
+    expect((await postgang('export', HELD, '--reveal')).error).toBe(
+      'the salts of this letter were erased, or never made',
+    );
+    expect((await postgang('export', HELD)).out).toBe(plain);
+    writeFileSync(file('plain.json'), plain);
+    expect(await verify('plain.json', ...trusting)).toMatchObject({ exit: 0 });
   });
 
   it('tells that a letter of today is held by no root yet', async () => {

@@ -116,10 +116,20 @@ export interface Letter {
   acceptedAt: number;
 }
 
+/** Salted commitments (libs/evidence) that the history keeps: they tell nothing, and bind to what was handed in. The salts are not here. */
+export interface Commitments {
+  /** SHA-256(salt, national identity number of the recipient). */
+  recipient: Buffer;
+  /** SHA-256(salt, JSON list of the documents' SHA-256, hexadecimal, main document first). */
+  documents: Buffer;
+}
+
 /** Durable at Postgang: documents, letter and this event. */
 export interface LetterAccepted {
   /** The letter. */
   letter: Letter;
+  /** Absent in letters accepted before there were any. */
+  commitments: Commitments | null;
 }
 
 /** How the letter travels. */

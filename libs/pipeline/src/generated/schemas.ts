@@ -379,6 +379,409 @@ export const SCHEMAS = {
      "doc": "The letter."
     }
    ]
+  },
+  {
+   "type": "record",
+   "name": "LetterAccepted",
+   "namespace": "no.postgang",
+   "doc": "Durable at Postgang: documents, letter and this event.",
+   "fields": [
+    {
+     "name": "letter",
+     "type": {
+      "type": "record",
+      "name": "Letter",
+      "doc": "An accepted letter. Sealed strings are sealed in scope \"internal\".",
+      "fields": [
+       {
+        "name": "letterId",
+        "type": {
+         "type": "string",
+         "logicalType": "uuid"
+        },
+        "doc": "uuidv5(namespace, sender/reference)."
+       },
+       {
+        "name": "sender",
+        "type": "string",
+        "doc": "Organisation number of the agency the letter is from."
+       },
+       {
+        "name": "senderName",
+        "type": [
+         "null",
+         "string"
+        ],
+        "default": null,
+        "doc": "The agency's name as it was registered with us when the letter was accepted; absent in older letters."
+       },
+       {
+        "name": "supplier",
+        "type": [
+         "null",
+         "string"
+        ],
+        "default": null,
+        "doc": "Organisation number of who handed it in for the agency."
+       },
+       {
+        "name": "reference",
+        "type": "string",
+        "doc": "The agency's own reference; unique per agency."
+       },
+       {
+        "name": "kind",
+        "type": {
+         "type": "enum",
+         "name": "LegalKind",
+         "doc": "Legal kind of the letter; the first four bring notice (eForvaltningsforskriften §8) and reservation (§9) with them.",
+         "symbols": [
+          "ENKELTVEDTAK",
+          "FORHANDSVARSEL",
+          "RETTSSTILLING",
+          "SARLIG_BETYDNING",
+          "INFORMATION",
+          "UNKNOWN"
+         ],
+         "default": "UNKNOWN"
+        },
+        "doc": "Legal kind."
+       },
+       {
+        "name": "recipient",
+        "type": {
+         "type": "bytes",
+         "logicalType": "sealed-string"
+        },
+        "doc": "National identity number of the recipient, 11 digits."
+       },
+       {
+        "name": "title",
+        "type": {
+         "type": "bytes",
+         "logicalType": "sealed-string"
+        },
+        "doc": "Title; shown only after log-in at the letter's security level."
+       },
+       {
+        "name": "nonSensitiveTitle",
+        "type": {
+         "type": "bytes",
+         "logicalType": "sealed-string"
+        },
+        "doc": "Title without anything sensitive, used in notices."
+       },
+       {
+        "name": "language",
+        "type": "string",
+        "doc": "ISO 639-1, two letters."
+       },
+       {
+        "name": "securityLevel",
+        "type": "int",
+        "doc": "Log-in level the recipient needs: 3 or 4."
+       },
+       {
+        "name": "documents",
+        "type": {
+         "type": "array",
+         "items": {
+          "type": "record",
+          "name": "Document",
+          "doc": "One document of the letter; the first is the main document.",
+          "fields": [
+           {
+            "name": "title",
+            "type": {
+             "type": "bytes",
+             "logicalType": "sealed-string"
+            },
+            "doc": "Title shown to the recipient after log-in."
+           },
+           {
+            "name": "mediaType",
+            "type": "string",
+            "doc": "Media type, checked against the content."
+           },
+           {
+            "name": "ref",
+            "type": "string",
+            "doc": "Claim check into the document store."
+           },
+           {
+            "name": "size",
+            "type": "long",
+            "doc": "Size in bytes."
+           },
+           {
+            "name": "sha256",
+            "type": "bytes",
+            "doc": "SHA-256 of the content."
+           }
+          ]
+         }
+        },
+        "doc": "Main document first, then attachments in order."
+       },
+       {
+        "name": "print",
+        "type": [
+         "null",
+         {
+          "type": "record",
+          "name": "PrintOptions",
+          "doc": "How the letter is printed, if it is.",
+          "fields": [
+           {
+            "name": "colour",
+            "type": {
+             "type": "enum",
+             "name": "Colour",
+             "doc": "Black and white or colour.",
+             "symbols": [
+              "BLACK_WHITE",
+              "COLOUR",
+              "UNKNOWN"
+             ],
+             "default": "UNKNOWN"
+            },
+            "doc": "Colour of every sheet."
+           },
+           {
+            "name": "postClass",
+            "type": {
+             "type": "enum",
+             "name": "PostClass",
+             "doc": "Class of post.",
+             "symbols": [
+              "A",
+              "B",
+              "UNKNOWN"
+             ],
+             "default": "UNKNOWN"
+            },
+            "doc": "A = priority, B = economy."
+           },
+           {
+            "name": "returnAddress",
+            "type": {
+             "type": "record",
+             "name": "ReturnAddress",
+             "doc": "Where undeliverable post goes: the agency, never a person.",
+             "fields": [
+              {
+               "name": "name",
+               "type": "string",
+               "doc": "Name of the agency or its unit."
+              },
+              {
+               "name": "lines",
+               "type": {
+                "type": "array",
+                "items": "string"
+               },
+               "doc": "One to four address lines."
+              },
+              {
+               "name": "postalCode",
+               "type": [
+                "null",
+                "string"
+               ],
+               "default": null,
+               "doc": "Four digits; absent for an address abroad."
+              },
+              {
+               "name": "city",
+               "type": [
+                "null",
+                "string"
+               ],
+               "default": null,
+               "doc": "Norwegian post town; absent for an address abroad."
+              },
+              {
+               "name": "countryCode",
+               "type": [
+                "null",
+                "string"
+               ],
+               "default": null,
+               "doc": "ISO 3166-1 alpha-2, only for an address abroad."
+              }
+             ]
+            },
+            "doc": "Return address."
+           },
+           {
+            "name": "returnHandling",
+            "type": {
+             "type": "enum",
+             "name": "ReturnHandling",
+             "doc": "What is done with returned post.",
+             "symbols": [
+              "RETURN",
+              "SHRED_WITH_MESSAGE",
+              "UNKNOWN"
+             ],
+             "default": "UNKNOWN"
+            },
+            "doc": "Sent back, or shredded and reported."
+           }
+          ]
+         }
+        ],
+        "default": null,
+        "doc": "Print options; without them the letter cannot go on paper."
+       },
+       {
+        "name": "notice",
+        "type": [
+         "null",
+         {
+          "type": "record",
+          "name": "Notice",
+          "doc": "How the recipient is told about the letter.",
+          "fields": [
+           {
+            "name": "emailText",
+            "type": [
+             "null",
+             {
+              "type": "bytes",
+              "logicalType": "sealed-string"
+             }
+            ],
+            "default": null,
+            "doc": "Text of the mailbox provider's e-mail notice, at most 500 characters."
+           },
+           {
+            "name": "smsText",
+            "type": [
+             "null",
+             {
+              "type": "bytes",
+              "logicalType": "sealed-string"
+             }
+            ],
+            "default": null,
+            "doc": "Text of the mailbox provider's SMS notice, at most 160 characters."
+           },
+           {
+            "name": "serviceMessage",
+            "type": "boolean",
+            "doc": "An e-mail service message from Postgang, without legal effect; only with kind INFORMATION.",
+            "default": false
+           }
+          ]
+         }
+        ],
+        "default": null,
+        "doc": "Notices ordered by the sender."
+       },
+       {
+        "name": "openingReceipt",
+        "type": "boolean",
+        "doc": "The sender wants to know when the letter is opened.",
+        "default": false
+       },
+       {
+        "name": "effectiveAt",
+        "type": [
+         "null",
+         {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+         }
+        ],
+        "default": null,
+        "doc": "Not visible to the recipient before this time."
+       },
+       {
+        "name": "avsenderidentifikator",
+        "type": [
+         "null",
+         "string"
+        ],
+        "default": null,
+        "doc": "The sender's unit as registered at the mailboxes."
+       },
+       {
+        "name": "invoiceReference",
+        "type": [
+         "null",
+         "string"
+        ],
+        "default": null,
+        "doc": "Put on the provider's invoice, at most 40 characters."
+       },
+       {
+        "name": "caseReference",
+        "type": [
+         "null",
+         "string"
+        ],
+        "default": null,
+        "doc": "The sender's case, only carried along."
+       },
+       {
+        "name": "contentHash",
+        "type": "bytes",
+        "doc": "SHA-256 over the fields that make the letter what it is; version in the first byte."
+       },
+       {
+        "name": "door",
+        "type": {
+         "type": "enum",
+         "name": "Door",
+         "doc": "Where the letter was handed in.",
+         "symbols": [
+          "REST",
+          "KAFKA",
+          "UNKNOWN"
+         ],
+         "default": "UNKNOWN"
+        },
+        "doc": "REST or the agency's ingress topic."
+       },
+       {
+        "name": "acceptedAt",
+        "type": {
+         "type": "long",
+         "logicalType": "timestamp-millis"
+        },
+        "doc": "When the letter was accepted."
+       }
+      ]
+     },
+     "doc": "The letter."
+    },
+    {
+     "name": "commitments",
+     "type": [
+      "null",
+      {
+       "type": "record",
+       "name": "Commitments",
+       "doc": "Salted commitments (libs/evidence) that the history keeps: they tell nothing, and bind to what was handed in. The salts are not here.",
+       "fields": [
+        {
+         "name": "recipient",
+         "type": "bytes",
+         "doc": "SHA-256(salt, national identity number of the recipient)."
+        },
+        {
+         "name": "documents",
+         "type": "bytes",
+         "doc": "SHA-256(salt, JSON list of the documents' SHA-256, hexadecimal, main document first)."
+        }
+       ]
+      }
+     ],
+     "default": null,
+     "doc": "Absent in letters accepted before there were any."
+    }
+   ]
   }
  ],
  "letter.dispatch.v1": [

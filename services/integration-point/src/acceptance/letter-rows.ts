@@ -22,8 +22,8 @@ export async function insertLetters(
   const ids = sorted.map(({ letterId }) => letterId);
   const rows = await manager.query<LetterRow[]>(
     `WITH fresh AS (
-       INSERT INTO letter (id, sender, reference, content_hash, body, accepted_at, traceparent)
-       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::text[])
+       INSERT INTO letter (id, sender, reference, content_hash, body, accepted_at, traceparent, salt_key)
+       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::timestamptz[], $7::text[], $8::bytea[])
        ON CONFLICT (id) DO NOTHING RETURNING ${COLUMNS}
      )
      SELECT * FROM fresh UNION ALL SELECT ${COLUMNS} FROM letter WHERE id = ANY($1::uuid[])`,
@@ -35,6 +35,7 @@ export async function insertLetters(
       sorted.map(({ body }) => body),
       sorted.map(({ acceptedAt }) => acceptedAt),
       sorted.map(({ traceparent }) => traceparent),
+      sorted.map(({ saltKey }) => saltKey),
     ],
   );
   const found = new Map(rows.map((row) => [row.id, row]));

@@ -1,8 +1,13 @@
+import { randomBytes } from 'node:crypto';
+import { commit, documentsValue, SALT_KEY_BYTES, saltOf, type CommittedField } from '@postgang/evidence';
 import type { KeyRing } from '@postgang/outside';
 import { encode, letterIdOf, type Door } from '@postgang/pipeline';
 import { WIRE_KIND } from '@postgang/rules';
 import { contentHash, type HeldDocument } from './content-hash.js';
 import type { LetterInput } from './letter-schema.js';
+
+/** Name of the sealed field. */
+export const SALT_FIELD = 'evidence.saltKey';
 
 /** A letter ready to be accepted: its row, with the event as it will be published. */
 export interface SealedLetter {
@@ -11,6 +16,8 @@ export interface SealedLetter {
   readonly reference: string;
   readonly contentHash: Buffer;
   readonly body: Buffer;
+  /** What the commitments' salts follow from, sealed; kept beside the letter, never published. */
+  readonly saltKey: Buffer;
   readonly acceptedAt: Date;
   readonly traceparent: string;
 }
@@ -33,6 +40,8 @@ export function sealLetter(keys: KeyRing, handedIn: HandedIn, acceptedAt: Date):
   const letterId = letterIdOf(sender, letter.reference);
   const hash = contentHash(keys, sender, letter, documents);
   const seal = (field: string, value: string): Buffer => keys.seal('internal', letterId, field, value);
+  const saltKey = randomBytes(SALT_KEY_BYTES);
+  const committed = (field: CommittedField, value: string): Buffer => commit(saltOf(saltKey, field), value);
   const body = encode('letter.accepted.v1', {
     letter: {
       letterId,
@@ -85,6 +94,20 @@ export function sealLetter(keys: KeyRing, handedIn: HandedIn, acceptedAt: Date):
       door,
       acceptedAt: acceptedAt.getTime(),
     },
+    commitments: {
+      recipient: committed('recipient', letter.recipient),
+      documents: committed('documents', documentsValue(documents.map(({ sha256 }) => sha256))),
+    },
   });
-  return { letterId, sender, reference: letter.reference, contentHash: hash, body, acceptedAt, traceparent };
+  const sealedSalt = seal(SALT_FIELD, saltKey.toString('base64'));
+  return {
+    letterId,
+    sender,
+    reference: letter.reference,
+    contentHash: hash,
+    body,
+    saltKey: sealedSalt,
+    acceptedAt,
+    traceparent,
+  };
 }

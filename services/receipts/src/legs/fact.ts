@@ -1,3 +1,4 @@
+import { commitmentName } from '@postgang/evidence';
 import { PermanentError } from '@postgang/outside';
 import {
   encode,
@@ -82,14 +83,23 @@ function read({ id, subject, event }: Received): Fact | undefined {
   }
 }
 
-function accepted(eventId: string, { letter }: LetterAccepted): Fact {
+function accepted(eventId: string, { letter, commitments }: LetterAccepted): Fact {
   return {
     eventId,
     ...ofLetter(letter),
     at: new Date(letter.acceptedAt),
     kind: 'accepted',
     effect: { of: 'letter', notify: serviceMessageOf(letter) },
-    particulars: { door: letter.door, contentHash: letter.contentHash.toString('hex') },
+    particulars: {
+      door: letter.door,
+      contentHash: letter.contentHash.toString('hex'),
+      ...(commitments === null
+        ? {}
+        : {
+            [commitmentName('recipient')]: commitments.recipient.toString('hex'),
+            [commitmentName('documents')]: commitments.documents.toString('hex'),
+          }),
+    },
   };
 }
 
