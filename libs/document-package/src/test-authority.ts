@@ -167,7 +167,8 @@ function authority(
     serialNumber: serial.toString(16).padStart(2, '0'),
     subject,
     issuer: issuer?.certificate.subject ?? subject,
-    notBefore: new Date(Date.now() - 2 * DAY_MS),
+    // long ago: specs sign at fixed dates
+    notBefore: new Date(Date.now() - 3650 * DAY_MS),
     notAfter: new Date(Date.now() + 3650 * DAY_MS),
     signingAlgorithm: ALGORITHM,
     publicKey: keys.publicKey,

@@ -108,7 +108,7 @@ export async function aLetter({
 let known: ReturnType<typeof somebody> | undefined;
 async function somebody() {
   const authority = await TestAuthority.create();
-  const valid = { notBefore: new Date('2026-01-01'), notAfter: new Date('2027-01-01') };
+  const valid = { notBefore: new Date('2026-01-01'), notAfter: new Date('2036-01-01') };
   const [operator, digipost] = await Promise.all([
     authority.issue(OPERATOR, 'Operator', valid),
     authority.issue(DIGIPOST, 'Digipost', valid),

@@ -281,7 +281,7 @@ describe('receipts in it', () => {
       'of when the certificate was not valid',
       'receipt 1: certificate-expired',
       ({ evidence, digipost }) =>
-        receiptOf(evidence.letter.id, digipost, 'leveringskvittering', '2028-11-24T08:00:00.000Z'),
+        receiptOf(evidence.letter.id, digipost, 'leveringskvittering', '2037-11-24T08:00:00.000Z'),
       ({ digipost }) => digipost.certificates,
     ],
     [
