@@ -12,9 +12,9 @@ import {
   type Received,
   type Runtime,
 } from '@postgang/runtime';
-import { holdSenders, loadHolds } from './db/held-senders.js';
+import { holdSenders } from './db/held-senders.js';
 import { parkLetters, type ParkedLetter } from './db/parked-letters.js';
-import { storedRoutes, storeRoutes, type Route } from './db/routes.js';
+import { loadKnown, storeRoutes, type Route } from './db/routes.js';
 import { decide } from './decide.js';
 import { parked } from './parking/parked-letter.js';
 import { SenderFloods, talliesOf } from './parking/sender-floods.js';
@@ -43,14 +43,11 @@ export class RegisterLookupStage {
   async handle(batch: readonly Accepted[]): Promise<readonly Outcome[]> {
     const { database } = this.runtime;
     const letters = batch.map(letterOf);
-    const [known, holds] = await Promise.all([
-      storedRoutes(
-        database,
-        letters.map(({ letterId }) => letterId),
-        LEG,
-      ),
-      loadHolds(database, [...new Set(letters.map(({ sender }) => sender))]),
-    ]);
+    const { routes: known, holds } = await loadKnown(database, {
+      letterIds: letters.map(({ letterId }) => letterId),
+      leg: LEG,
+      senders: [...new Set(letters.map(({ sender }) => sender))],
+    });
     const fresh = batch.filter((record) => !known.has(letterOf(record).letterId));
     const isHeld = (record: Accepted): boolean => holds.get(letterOf(record).sender) === 'held';
     const asked = fresh.filter((record) => !isHeld(record));

@@ -3,15 +3,6 @@ import type { Manager } from '@postgang/runtime';
 /** `held`: none of the sender's letters is decided. `released`: an operator has looked, and no share of refusals holds them for a while. */
 export type Hold = 'held' | 'released';
 
-export async function loadHolds(manager: Manager, senders: readonly string[]): Promise<Map<string, Hold>> {
-  const rows: { sender: string; held: boolean }[] = await manager.query(
-    `SELECT sender, released_until IS NULL AS held FROM held_sender
-     WHERE sender = ANY($1::text[]) AND (released_until IS NULL OR released_until > now())`,
-    [senders],
-  );
-  return new Map(rows.map(({ sender, held }) => [sender, held ? 'held' : 'released']));
-}
-
 /** Somebody who was released a moment ago stays released. */
 export async function holdSenders(manager: Manager, senders: readonly string[]): Promise<void> {
   await manager.query(

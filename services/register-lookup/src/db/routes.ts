@@ -1,4 +1,5 @@
 import { ConsumedOffsets, type Manager, type Received } from '@postgang/runtime';
+import type { Hold } from './held-senders.js';
 
 export interface Route {
   readonly letterId: string;
@@ -25,16 +26,33 @@ const routeOf = (row: Row): Route => ({
   event: row.event,
 });
 
-export async function storedRoutes(
+export interface Known {
+  /** Letters that are decided, by id. */
+  readonly routes: ReadonlyMap<string, Route>;
+  /** Of the senders asked for, those that are held or released. */
+  readonly holds: ReadonlyMap<string, Hold>;
+}
+
+/** What is known before a batch is decided, in one statement. */
+export async function loadKnown(
   manager: Manager,
-  letterIds: readonly string[],
-  leg: number,
-): Promise<Map<string, Route>> {
-  const rows: Row[] = await manager.query(
-    'SELECT letter_id, leg, routed, rule, event FROM route WHERE leg = $2 AND letter_id = ANY($1::uuid[])',
-    [letterIds, leg],
+  { letterIds, leg, senders }: { letterIds: readonly string[]; leg: number; senders: readonly string[] },
+): Promise<Known> {
+  const rows: (({ sender: null } & Row) | { sender: string; held: boolean })[] = await manager.query(
+    `SELECT letter_id, leg, routed, rule, event, NULL AS sender, NULL::boolean AS held FROM route
+     WHERE leg = $2 AND letter_id = ANY($1::uuid[])
+     UNION ALL
+     SELECT NULL, NULL, NULL, NULL, NULL, sender, released_until IS NULL FROM held_sender
+     WHERE sender = ANY($3::text[]) AND (released_until IS NULL OR released_until > now())`,
+    [letterIds, leg, senders],
   );
-  return new Map(rows.map((row) => [row.letter_id, routeOf(row)]));
+  const routes = new Map<string, Route>();
+  const holds = new Map<string, Hold>();
+  for (const row of rows) {
+    if (row.sender === null) routes.set(row.letter_id, routeOf(row));
+    else holds.set(row.sender, row.held ? 'held' : 'released');
+  }
+  return { routes, holds };
 }
 
 /**
