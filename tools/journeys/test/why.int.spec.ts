@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { investigate, type WhySettings } from '@postgang/cli';
 import { Agency, nationalIdOf, type DemoLetter, type Part } from '@postgang/demo';
 import { FilesystemStore, MasterKeys } from '@postgang/document-store';
-import { decode, letterIdOf } from '@postgang/pipeline';
+import { conversationIdOf, decode, letterIdOf } from '@postgang/pipeline';
 import { explain, type Explanation, type Turn } from '@postgang/rules';
 import { eventually } from '@postgang/testing';
 import { execFile } from 'node:child_process';
@@ -139,9 +139,12 @@ describe('the cause is found of', () => {
     world.sandbox.fault({ system: 'access-point', mode: 'off' });
     await isNamed('access point away', await handIn('no-mailbox'), 'access-point-away', 'provider-dispatch');
     world.sandbox.fault({ system: 'access-point', mode: 'none' });
+    // one answer is dropped, not all of them: that would be an outage
     world.sandbox.fault({ system: 'access-point', mode: 'drop-answer-after-effect' });
-    await isNamed('answer dropped', await handIn('digipost'), 'hand-over-uncertain', 'provider-dispatch');
+    const dropped = await handIn('digipost');
+    await eventually('the provider has it', () => isAtProvider(dropped), 60_000);
     world.sandbox.fault({ system: 'access-point', mode: 'none' });
+    await isNamed('answer dropped', dropped, 'hand-over-uncertain', 'provider-dispatch');
   }, 150_000);
 
   it('a receipt that does not come, or does not count', async () => {
@@ -374,6 +377,12 @@ async function deliveredAt(letterId: string): Promise<true | undefined> {
     'handed-over',
   ]);
   return (seen.rowCount ?? 0) > 0 ? true : undefined;
+}
+
+async function isAtProvider(letterId: string): Promise<boolean> {
+  const query = `conversationId=${conversationIdOf(letterId, 1)}`;
+  const answer = await (await fetch(`${world.sandbox.url}/admin/deliveries?${query}`)).text();
+  return answer.includes(conversationIdOf(letterId, 1));
 }
 
 async function eraseDocuments(...refs: readonly string[]): Promise<void> {

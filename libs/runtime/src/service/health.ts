@@ -28,13 +28,13 @@ const keyOf = (topicPrefix: string, service: ServiceName): string => `${topicPre
 export class AwayList {
   private readonly until = new Map<string, number>();
 
-  /** `up`: it answered; `trying`: it is about to be asked. True when it is news that it is away. Times are milliseconds of one clock. */
+  /** `up`: it answered; `trying`: it is about to be asked. True when it is news, told at once. Times are milliseconds of one clock. */
   note(dependency: string, how: 'up' | 'trying' | 'down', now: number): boolean {
     const until = this.until.get(dependency) ?? -Infinity;
     if (how === 'down') this.until.set(dependency, Infinity);
     else if (how === 'up') this.until.delete(dependency);
     else if (until === Infinity) this.until.set(dependency, now + TRYING_MS);
-    return how === 'down' && until < now;
+    return how === 'down' ? until < now : how === 'up' && until === Infinity;
   }
 
   names(now: number): string[] {
