@@ -28,8 +28,9 @@ import { heartbeatMs, kafkaConsumer, type FetchTuning } from './client.js';
 import { Committer } from './committer.js';
 import { OwnPlace } from './own-place.js';
 import type { Positions } from './own-positions.js';
-import { dueNow, rawRecord, recordId } from './incoming.js';
+import { rawRecord, recordId } from './incoming.js';
 import type { BatchingSender } from './sender.js';
+import { TierClock } from './tier-clock.js';
 
 /**
  * The Nest transport: `eachBatch` of kafkajs, merged over partitions, with our own commits. Two consumers per service: one for its topics, one
@@ -86,11 +87,13 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   /** Set before listen() by services that keep their offsets with their state. */
   positions: Positions | undefined;
   stopped: Error | undefined;
-  private readonly retryTopics: readonly string[];
+  /** By topic: how long its tier makes a record wait. */
+  private readonly tierDelays: ReadonlyMap<string, number>;
+  private readonly tierClocks = new Map<string, TierClock>();
 
   constructor(private readonly options: BatchServerOptions) {
     super();
-    this.retryTopics = RETRY_TIERS.map(({ tier }) => retryTopic(options.service, tier));
+    this.tierDelays = new Map(RETRY_TIERS.map(({ tier, delayMs }) => [retryTopic(options.service, tier), delayMs]));
   }
 
   listen(callback: (error?: unknown) => void): void {
@@ -194,7 +197,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     const [own, ownRetry] = [this.ownPlace(service, 'beginning'), this.ownPlace(`${service}.retry`, 'committed')];
     this.places = [own, ownRetry];
     await this.run(main, 'main', topics, own);
-    await this.run(retry, 'retry', this.retryTopics, ownRetry);
+    await this.run(retry, 'retry', [...this.tierDelays.keys()], ownRetry);
   }
 
   private ownPlace(groupId: string, unknownIs: 'beginning' | 'committed'): OwnPlace {
@@ -290,11 +293,14 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
   private async handleBatch(committer: Committer, payload: EachBatchPayload, place: OwnPlace): Promise<void> {
     const { batch } = payload;
     const topic = batch.topic.slice(this.options.topicPrefix.length);
-    const retried = this.retryTopics.includes(topic);
+    const tier = this.tierClock(topic, batch.partition);
+    const retried = tier !== undefined;
+    const end = BigInt(batch.highWatermark);
     const replay = place.replayOf(batch.topic, batch.partition);
     for (let from = 0; from < batch.messages.length; from += IN_HAND) {
       const messages = batch.messages.slice(from, from + IN_HAND);
-      const { ready, dueIn } = retried ? dueNow(messages, Date.now()) : { ready: messages, dueIn: undefined };
+      const now = { wall: Date.now(), monotonic: performance.now() };
+      const { ready, dueIn } = tier?.dueNow(messages, end, now) ?? { ready: messages, dueIn: undefined };
       if (ready.length > 0) {
         const records = ready.map((message) => rawRecord(message, topic, batch.partition, retried));
         const setAside = await this.handle(records, replay?.until ?? 0n);
@@ -311,6 +317,15 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
       if (dueIn !== undefined) return this.resumeIn(payload.pause(), dueIn);
       if (!payload.isRunning() || payload.isStale()) return;
     }
+  }
+
+  private tierClock(topic: string, partition: number): TierClock | undefined {
+    const delayMs = this.tierDelays.get(topic);
+    if (delayMs === undefined) return undefined;
+    const place = `${topic}/${partition}`;
+    let clock = this.tierClocks.get(place);
+    if (clock === undefined) this.tierClocks.set(place, (clock = new TierClock(delayMs)));
+    return clock;
   }
 
   /** Returns how many went to a retry tier or the dead letters. Those below `handledUntil` were handled before a restore. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { isUuid } from '@postgang/pipeline';
 import type { KafkaMessage } from 'kafkajs';
-import { dueNow, rawRecord, recordId } from './incoming.js';
+import { rawRecord, recordId } from './incoming.js';
 
 const ID = 'b1f0f2a5-9d07-5b64-8f6f-0d3c2d1f7a11';
 const TOPIC = 'letter.accepted.v1';
@@ -62,19 +62,5 @@ describe('the id of a record', () => {
 
   it('on a topic of an agency is of its place, whatever it says', () => {
     expect(id('letter.submitted.v1.310000019', { ce_id: ID })).toBe(id('letter.submitted.v1.310000019', {}));
-  });
-});
-
-describe('a retry tier', () => {
-  const due = (at?: string): KafkaMessage => message(at === undefined ? {} : { 'retry-due-at': at });
-
-  it('gives what is due, and tells how long until the next', () => {
-    const messages = [due('10'), due(), due('25'), due('30')];
-    expect(dueNow(messages, 20)).toEqual({ ready: messages.slice(0, 2), dueIn: 5 });
-    expect(dueNow(messages, 30)).toEqual({ ready: messages, dueIn: undefined });
-  });
-
-  it('takes what has no readable time as due', () => {
-    expect(dueNow([due('soon'), due('NaN'), due('-5')], 20).ready).toHaveLength(3);
   });
 });

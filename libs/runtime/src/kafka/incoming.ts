@@ -71,15 +71,3 @@ export function recordId(origin: string, { headers, partition, offset }: RawReco
 
 const isAgencys = (topic: string): boolean =>
   (topicOf(topic)?.topic.writers as readonly string[] | undefined)?.includes('agency') === true;
-
-/** Records of a retry tier become due in order, so the first that is not due ends the batch. */
-export function dueNow(
-  messages: readonly KafkaMessage[],
-  nowMs: number,
-): { readonly ready: readonly KafkaMessage[]; readonly dueIn: number | undefined } {
-  for (let index = 0; index < messages.length; index++) {
-    const due = Number(header((messages[index] as KafkaMessage).headers, DUE_AT) ?? 0);
-    if (due > nowMs) return { ready: messages.slice(0, index), dueIn: due - nowMs };
-  }
-  return { ready: messages, dueIn: undefined };
-}
