@@ -83,6 +83,7 @@ async function audit(options: Options): Promise<void> {
   const settings = parseConfig('postgang audit', config, process.env);
   const clock = clockFrom({ start: settings.CLOCK_START, rate: settings.CLOCK_RATE });
   const now = options.asOf === undefined ? clock.now() : momentOf(options.asOf, '--as-of');
+  const aheadMs = now.getTime() - clock.now().getTime();
   const { sender } = options;
   if (sender !== undefined && !isOrganisationNumber(sender))
     throw new UsageError('--sender takes an organisation number');
@@ -92,7 +93,7 @@ async function audit(options: Options): Promise<void> {
   const snapshot = await Snapshot.open(settings.POSTGRES_URL).catch(unusable('PostgreSQL (POSTGRES_URL)'));
   try {
     const tally = await closeBooks(snapshot, {
-      ...{ from, to, now, sender, most },
+      ...{ from, to, now, aheadMs, sender, most },
       ownedProviders: settings.OWNED_PROVIDERS.split(','),
       handedIn: options.handedIn,
       providerReport: options.providerReport,
