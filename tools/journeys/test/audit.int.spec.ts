@@ -40,7 +40,7 @@ function audit(): Promise<Books & { code: number }> {
         `${world.sandbox.url}/admin/report`,
         '--json',
       ],
-      { env: { ...process.env, ...world.settings } as NodeJS.ProcessEnv },
+      { env: { ...process.env, ...world.settings } },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : Number(error.code);
         if (code > 1) reject(new Error(`exit code ${code}: ${stderr}`));
