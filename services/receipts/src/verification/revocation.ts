@@ -24,16 +24,15 @@ export class Revocation implements OnApplicationShutdown {
     @Inject(CONFIG) config: ReceiptsConfig,
   ) {
     this.files = new RevocationFiles(config.RECEIPT_CRLS, certificatesFromPem(config.RECEIPT_TRUST), runtime.log);
-    this.first = this.look();
-    // whoever waits for it hears of it
-    this.first.catch(() => undefined);
+    this.first = this.look().catch(() => undefined);
+    // a folder that is not there stops no receipt; the worker tells of it at every turn
     this.forget = this.observe();
     this.worker = startWorker('revocation', config.RECEIPT_CRLS_EVERY_MS, () => this.turn(), runtime.log);
   }
 
-  /** Throws while the lists that were asked for have never been read. */
+  /** Once they have been looked at for the first time. */
   async lists(): Promise<Revocations> {
-    await this.first.catch(() => this.look());
+    await this.first;
     return this.files.current;
   }
 
