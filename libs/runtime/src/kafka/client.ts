@@ -82,6 +82,31 @@ export function kafkaProducer(kafka: Kafka): Producer {
   });
 }
 
+export interface BrokerProbe {
+  /** Rejects soon when no broker answers. */
+  readonly ask: () => Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** A client of its own: the others try for more than a minute before they say that the broker is away. */
+export function brokerProbe(settings: KafkaSettings, clientId: string, log: Logger): BrokerProbe {
+  const admin = kafkaClient(settings, `${clientId}.probe`, log, { retries: 0 }).admin();
+  let connected: Promise<void> | undefined;
+  return {
+    ask: async () => {
+      connected ??= admin.connect();
+      try {
+        await connected;
+      } catch (error) {
+        connected = undefined;
+        throw error;
+      }
+      return admin.describeCluster();
+    },
+    close: () => admin.disconnect(),
+  };
+}
+
 export interface FetchTuning {
   /** A fetch waits for so many bytes … */
   readonly minBytes: number;

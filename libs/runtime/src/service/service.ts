@@ -12,6 +12,7 @@ import { classifyDatabaseError, openDatabase } from '../database.js';
 import { DEFAULT_FLOOD_LIMITS, type FloodLimits } from '../flood-guard.js';
 import { KafkaBatchServer } from '../kafka/batch-server.js';
 import {
+  brokerProbe,
   kafkaClient,
   kafkaProducer,
   kafkaSettingsOf,
@@ -26,6 +27,7 @@ import { ConsumedOffsets } from '../positions.js';
 import { Publisher } from '../publisher.js';
 import type { Worker } from '../worker.js';
 import { parseConfig, type Environment, type RuntimeConfig } from './config.js';
+import { watchDependencies } from './dependencies.js';
 import { AwayList, sayHealth } from './health.js';
 import { createLogger, NestLogger } from './logging.js';
 import { startManagement } from './management.js';
@@ -157,6 +159,7 @@ async function start<C extends RuntimeConfig>(
   if (database !== undefined) closing.push(() => database.destroy());
   const redis = config.REDIS_URL === undefined ? undefined : openRedis(config.REDIS_URL, log);
   if (redis !== undefined) closing.push(() => Promise.resolve(redis.disconnect()));
+  redis?.on('ready', () => counted.dependency('redis', true)).on('close', () => counted.dependency('redis', false));
   const runtime: Runtime = {
     service: service.name,
     log,
@@ -238,6 +241,14 @@ async function start<C extends RuntimeConfig>(
     await app.startAllMicroservices();
     url = await service.http.listen(app, config);
   }
+  const broker = brokerProbe(kafkaSettings, service.name, log);
+  closing.push(() => broker.close());
+  const watch = watchDependencies(
+    { kafka: broker.ask, ...(database === undefined ? {} : { postgres: () => database.query('SELECT 1') }) },
+    (name, up) => metrics.dependency(name, up),
+    log,
+  );
+  closing.push(() => watch.stop());
   const lag = observeLag({
     meter: metrics.meter,
     kafka,
