@@ -62,6 +62,11 @@ export function form(json: unknown, files: Record<string, Buffer> = { main: PDF 
   return data;
 }
 
+export interface RigServers {
+  readonly brokers?: readonly string[];
+  readonly databasePort?: number;
+}
+
 /** The service with its servers, two agencies, and an eye on what it publishes. */
 export class Rig {
   readonly prefix = uniquePrefix();
@@ -79,10 +84,11 @@ export class Rig {
   kafka!: Kafka;
   private readonly closing: (() => Promise<unknown>)[] = [];
 
-  static async start(settings: Record<string, string> = {}): Promise<Rig> {
+  /** `servers`: other ones than those of the run: brokers, or the port through which the service alone comes to its database. */
+  static async start(settings: Record<string, string> = {}, servers: RigServers = {}): Promise<Rig> {
     const rig = new Rig();
     try {
-      await rig.start(settings);
+      await rig.start(settings, servers);
       return rig;
     } catch (error) {
       await rig.stop();
@@ -99,8 +105,8 @@ export class Rig {
     this.closing.push(close);
   }
 
-  private async start(settings: Record<string, string>): Promise<void> {
-    const { brokers } = testServers();
+  private async start(settings: Record<string, string>, servers: RigServers): Promise<void> {
+    const brokers = servers.brokers ?? testServers().brokers;
     const { prefix, closing } = this;
     this.kafka = kafkaClient({ brokers, topicPrefix: prefix }, 'spec', createLogger('spec', 'silent'));
     await createTopics(this.kafka, [AGENCY], { prefix, replication: 1, partitions: 2 });
@@ -117,7 +123,7 @@ export class Rig {
       POSTGANG_ENVIRONMENT: 'test',
       KAFKA_BROKERS: brokers.join(','),
       TOPIC_PREFIX: prefix,
-      POSTGRES_URL: fresh.url,
+      POSTGRES_URL: throughPort(fresh.url, servers.databasePort),
       LOG_LEVEL: 'silent',
       KEY_RING: this.keyJson,
       TOKEN_ISSUER: ISSUER,
@@ -219,4 +225,10 @@ export class Rig {
 
 function scopeKeys(): object {
   return { active: 'k', keys: { k: randomBytes(32).toString('base64') } };
+}
+
+function throughPort(url: string, port: number | undefined): string {
+  const through = new URL(url);
+  if (port !== undefined) through.port = String(port);
+  return through.href;
 }

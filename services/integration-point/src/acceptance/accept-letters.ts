@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { DependencyDown } from '@postgang/outside';
 import { decode } from '@postgang/pipeline';
 import { classifyDatabaseError, RUNTIME, type Manager, type Runtime } from '@postgang/runtime';
 import type { SealedLetter } from '../letter/seal-letter.js';
 import { acceptedDraft } from './accepted-draft.js';
 import { findLetters, insertLetters, type LetterRow } from './letter-rows.js';
+import { Patience } from './patience.js';
 import { Sweep } from './sweep.js';
 
 /**
@@ -23,6 +25,10 @@ const LARGEST_GROUP = 500;
 const GROUP_EVERY_MS = 100;
 /** Letters a second that count as load. */
 const LOAD = 100;
+/** A caller over REST is not made to wait longer for the database, or for the broker (milliseconds). */
+const PATIENCE_MS = 5_000;
+
+type Rows = ReadonlyMap<string, LetterRow>;
 
 /** Behind both doors. What it answers is durable: documents before, then the row, then the event, published from the row's own bytes. */
 @Injectable()
@@ -30,13 +36,18 @@ export class AcceptLetters {
   private waiting: Waiting[] = [];
   private running = false;
   private lastSecond = { began: 0, letters: 0, loaded: false };
+  private readonly database = new Patience('postgres', PATIENCE_MS);
+  private readonly broker = new Patience('kafka', PATIENCE_MS);
 
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(Sweep) private readonly sweep: Sweep,
   ) {}
 
-  /** For single requests: while one group is being written the next gathers. Throws DependencyDown. */
+  /**
+   * For single requests: while one group is being written the next gathers. Throws DependencyDown when the row cannot be had; a broker that is away
+   * holds up nobody, as the sweep publishes what the row says when it is back.
+   */
   acceptOne(letter: SealedLetter): Promise<Acceptance> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ letter, resolve, reject });
@@ -59,26 +70,8 @@ export class AcceptLetters {
     alongside?: (manager: Manager) => Promise<void>,
   ): Promise<readonly Acceptance[]> {
     const rows = await this.write(letters, alongside);
-    const same = (letter: SealedLetter): LetterRow | undefined => {
-      const row = rows.get(letter.letterId);
-      return row?.contentHash.equals(letter.contentHash) === true ? row : undefined;
-    };
-    const unpublished = new Map(
-      letters.flatMap((letter) => {
-        const row = same(letter);
-        const out = row === undefined || row.published || this.sweep.wasPublished(row.id);
-        return out ? [] : [[row.id, row] as const];
-      }),
-    );
-    if (unpublished.size > 0) {
-      await this.runtime.publisher.publish([...unpublished.values()].map(acceptedDraft));
-      this.sweep.published([...unpublished.keys()]);
-    }
-    return letters.map((letter) => {
-      const row = same(letter);
-      if (row === undefined) return 'reference-reused';
-      return row.body.equals(letter.body) ? 'accepted' : 'accepted-before';
-    });
+    await this.publish(letters, rows);
+    return acceptancesOf(letters, rows);
   }
 
   /**
@@ -104,7 +97,7 @@ export class AcceptLetters {
   private async write(
     letters: readonly SealedLetter[],
     alongside?: (manager: Manager) => Promise<void>,
-  ): Promise<ReadonlyMap<string, LetterRow>> {
+  ): Promise<Rows> {
     const { database } = this.runtime;
     try {
       // one statement needs no transaction around it
@@ -119,6 +112,34 @@ export class AcceptLetters {
     }
   }
 
+  /** Throws DependencyDown. */
+  private async publish(letters: readonly SealedLetter[], rows: Rows): Promise<void> {
+    const unpublished = new Map(
+      letters.flatMap((letter) => {
+        const row = sameLetter(letter, rows);
+        const out = row === undefined || row.published || this.sweep.wasPublished(row.id);
+        return out ? [] : [[row.id, row] as const];
+      }),
+    );
+    if (unpublished.size === 0) return;
+    await this.runtime.publisher.publish([...unpublished.values()].map(acceptedDraft));
+    this.sweep.published([...unpublished.keys()]);
+  }
+
+  private async acceptGroup(letters: readonly SealedLetter[]): Promise<readonly Acceptance[]> {
+    const rows = await this.database.wait(() => this.write(letters));
+    await this.broker
+      .wait(() => this.publish(letters, rows))
+      .catch((error: unknown) => {
+        if (!(error instanceof DependencyDown)) throw error;
+        this.runtime.log.warn(
+          { dependency: error.dependency, letters: letters.length },
+          'letters are accepted, and published when the broker is back',
+        );
+      });
+    return acceptancesOf(letters, rows);
+  }
+
   private async drain(): Promise<void> {
     this.running = true;
     // requests of the same tick belong together
@@ -127,7 +148,7 @@ export class AcceptLetters {
       const began = performance.now();
       const group = this.waiting.splice(0, LARGEST_GROUP);
       try {
-        const results = await this.acceptLetters(group.map(({ letter }) => letter));
+        const results = await this.acceptGroup(group.map(({ letter }) => letter));
         group.forEach(({ resolve }, index) => resolve(results[index] as Acceptance));
       } catch (error) {
         for (const { reject } of group) reject(error);
@@ -145,3 +166,16 @@ export class AcceptLetters {
     return this.lastSecond.loaded;
   }
 }
+
+/** The row of that id, if it holds this letter. */
+function sameLetter(letter: SealedLetter, rows: Rows): LetterRow | undefined {
+  const row = rows.get(letter.letterId);
+  return row?.contentHash.equals(letter.contentHash) === true ? row : undefined;
+}
+
+const acceptancesOf = (letters: readonly SealedLetter[], rows: Rows): readonly Acceptance[] =>
+  letters.map((letter) => {
+    const row = sameLetter(letter, rows);
+    if (row === undefined) return 'reference-reused';
+    return row.body.equals(letter.body) ? 'accepted' : 'accepted-before';
+  });

@@ -54,10 +54,14 @@ export async function markPublished(manager: Manager, ids: readonly string[]): P
   ]);
 }
 
-/** What a crash left between row and event; younger ones are still in somebody's hands. */
+/**
+ * What a crash or an absent broker left between row and event; younger ones are still in somebody's hands. The row has the time of whoever accepted
+ * it: one from the future does not wait until the database's clock gets there.
+ */
 export const findUnpublished = (manager: Manager, limit: number): Promise<LetterRow[]> =>
   manager.query<LetterRow[]>(
     `SELECT ${COLUMNS} FROM letter
-     WHERE published_at IS NULL AND accepted_at < now() - interval '10 seconds' ORDER BY accepted_at LIMIT $1`,
+     WHERE published_at IS NULL AND accepted_at NOT BETWEEN now() - interval '10 seconds' AND now() + interval '10 seconds'
+     ORDER BY accepted_at LIMIT $1`,
     [limit],
   );

@@ -10,8 +10,8 @@ const CLEAN_EVERY_MS = 600_000;
 const AT_ONCE = 500;
 
 /**
- * Marks letters whose event is out, many in one statement, and publishes those whose process died between writing the row and publishing the
- * event. A letter that was published but not marked is published once more, with the same event id.
+ * Marks letters whose event is out, many in one statement, and publishes those whose process died, or whose broker was away, between writing the
+ * row and publishing the event. A letter that was published but not marked is published once more, with the same event id.
  */
 @Injectable()
 export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -64,7 +64,7 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
       this.runtime.database,
       rows.map(({ id }) => id),
     );
-    this.runtime.log.info({ letters: rows.length }, 'published what a crash had left');
+    this.runtime.log.info({ letters: rows.length }, 'published what a crash or an absent broker had left');
     return rows.length === AT_ONCE;
   }
 }
