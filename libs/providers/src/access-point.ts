@@ -1,11 +1,12 @@
 import { digitalSbd, printSbd, readSbd, signSbd, type SigningIdentity } from '@postgang/document-package';
-import { SenderNotAuthorised, type MaskinportenTokens } from '@postgang/maskinporten';
+import { SenderNotAuthorised, type MaskinportenTokens, type TokenWish } from '@postgang/maskinporten';
 import {
   AnswerTooLarge,
   DependencyDown,
   HttpUnreachable,
   retryAfterMs,
   type HttpClient,
+  type HttpRequest,
   type HttpResponse,
 } from '@postgang/outside';
 import { randomBytes } from 'node:crypto';
@@ -33,22 +34,31 @@ export interface AccessPointOptions {
 const SCOPES = ['digitalpostinnbygger:send'];
 const RETRY_MS = 5_000;
 const RESPONSE_DAYS = 1;
+/** Of a call that is made again with a new token, so that both together end before the effect's lease does. */
+const AGAIN = { timeoutMs: 15_000 };
+type Limit = Pick<HttpRequest, 'timeoutMs'>;
 
 export class AccessPoint implements Provider, ReceiptSource {
   constructor(private readonly options: AccessPointOptions) {}
 
   /** Message, token and signature are made now: the token lives two minutes and must be the bearer of this very call. */
   async send(handover: Handover): Promise<SendResult> {
-    const { operator, signer, receiptQueue } = this.options;
-    let token: string;
+    const wish = { agency: handover.sender, scopes: SCOPES };
     try {
-      token = (await this.options.tokens.tokenFor({ agency: handover.sender, scopes: SCOPES })).token;
+      return fateOf(await this.ask(wish, (token, limit) => this.post(handover, token, limit)));
     } catch (error) {
       if (error instanceof SenderNotAuthorised) return { kind: 'sender-blocked', reason: 'no-delegation' };
       if (error instanceof DependencyDown)
         return { kind: 'down', waitMs: error.retryAfterMs ?? RETRY_MS, reason: 'maskinporten-down' };
-      throw error;
+      if (!(error instanceof HttpUnreachable)) throw error;
+      return error.sent
+        ? { kind: 'uncertain', reason: 'no-answer' }
+        : { kind: 'down', waitMs: RETRY_MS, reason: 'unreachable' };
     }
+  }
+
+  private async post(handover: Handover, token: string, limit: Limit): Promise<HttpResponse> {
+    const { operator, signer, receiptQueue } = this.options;
     const now = new Date();
     const head = {
       technicalSender: operator,
@@ -65,31 +75,42 @@ export class AccessPoint implements Provider, ReceiptSource {
         ? digitalSbd(head, { ...content, ...letter })
         : printSbd(head, { ...content, ...letter });
     const { body, contentType } = multipart(await signSbd(sbd, signer), handover.package);
-    try {
-      const answer = await this.options.http.request({
-        method: 'POST',
-        path: '/messages/out',
-        query: { kanal: receiptQueue },
-        headers: { authorization: `Bearer ${token}`, 'content-type': contentType },
-        body,
-      });
-      return fateOf(answer);
-    } catch (error) {
-      if (!(error instanceof HttpUnreachable)) throw error;
-      return error.sent
-        ? { kind: 'uncertain', reason: 'no-answer' }
-        : { kind: 'down', waitMs: RETRY_MS, reason: 'unreachable' };
-    }
+    return this.options.http.request({
+      method: 'POST',
+      path: '/messages/out',
+      query: { kanal: receiptQueue },
+      headers: { authorization: `Bearer ${token}`, 'content-type': contentType },
+      body,
+      ...limit,
+    });
+  }
+
+  /**
+   * A token that is refused (401) is fetched anew once before anybody is blamed: it may have been withdrawn, or our clock was set back and takes it for
+   * good.
+   */
+  private async ask(
+    wish: TokenWish,
+    call: (token: string, limit: Limit) => Promise<HttpResponse>,
+  ): Promise<HttpResponse> {
+    const { tokens } = this.options;
+    const token = await tokens.tokenFor(wish);
+    const answer = await call(token.token, {});
+    if (answer.status !== 401) return answer;
+    await tokens.discard(wish, token);
+    return call((await tokens.tokenFor(wish)).token, AGAIN);
   }
 
   async settle(messageId: string, sender: string): Promise<SettleResult> {
     try {
-      const { token } = await this.options.tokens.tokenFor({ agency: sender, scopes: SCOPES });
-      const answer = await this.options.http.request({
-        method: 'GET',
-        path: `/messages/out/${messageId}/statuses`,
-        headers: { authorization: `Bearer ${token}` },
-      });
+      const answer = await this.ask({ agency: sender, scopes: SCOPES }, (token, limit) =>
+        this.options.http.request({
+          method: 'GET',
+          path: `/messages/out/${messageId}/statuses`,
+          headers: { authorization: `Bearer ${token}` },
+          ...limit,
+        }),
+      );
       if (answer.status === 404) return { kind: 'unknown-there' };
       if (answer.status !== 200) return { kind: 'still-uncertain', reason: `status-${answer.status}` };
       return settledBy(answer.json());
@@ -141,13 +162,15 @@ export class AccessPoint implements Provider, ReceiptSource {
     query?: Record<string, string | number>,
   ): Promise<HttpResponse> {
     try {
-      const { token } = await this.options.tokens.tokenFor({ scopes: SCOPES });
-      return await this.options.http.request({
-        method,
-        path,
-        headers: { authorization: `Bearer ${token}` },
-        ...(query === undefined ? {} : { query }),
-      });
+      return await this.ask({ scopes: SCOPES }, (token, limit) =>
+        this.options.http.request({
+          method,
+          path,
+          headers: { authorization: `Bearer ${token}` },
+          ...(query === undefined ? {} : { query }),
+          ...limit,
+        }),
+      );
     } catch (error) {
       if (error instanceof HttpUnreachable || error instanceof SenderNotAuthorised)
         throw new DependencyDown('access-point', { cause: error });
