@@ -181,7 +181,9 @@ function check<T>(is: (value: unknown) => value is T, value: unknown, where: str
 }
 
 const day: Read<string> = (value, where) => check(isDay, value, where, 'day');
-const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= MAX_TEXT;
+/** Halves of characters have no UTF-8, and are hashed like any other half: one could stand for another unseen. */
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= MAX_TEXT && value.isWellFormed();
 const text: Read<string> = (value, where) => check(isText, value, where, 'text');
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const count: Read<number> = (value, where) => check(isCount, value, where, 'number');

@@ -13,7 +13,7 @@ import {
   type VerifiedSbd,
 } from '@postgang/document-package';
 import { conversationIdOf, isUuid, letterIdOf } from '@postgang/pipeline';
-import { dayAfter, isReceiptKind } from '@postgang/rules';
+import { dayAfter, isOrganisationNumber, isReceiptKind } from '@postgang/rules';
 import { chainStart, hashEntry } from './chain.js';
 import { commit, commitmentName, isCommittedField } from './commitment.js';
 import { isHash, openDayRoot, statementHash, type DayRoot } from './day-root.js';
@@ -110,6 +110,8 @@ class Verifying {
 
   private checkLetter(): void {
     const { id, sender, reference } = this.evidence.letter;
+    // the id is made of both with a slash between: that must not be read at another one in the reference
+    if (!isOrganisationNumber(sender)) throw new EvidenceError('letter', 'its sender is no organisation number');
     if (!isUuid(id) || letterIdOf(sender, reference) !== id)
       throw new EvidenceError('letter', 'id does not follow from sender and reference');
   }

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { TestAuthority } from '@postgang/document-package';
+import { letterIdOf } from '@postgang/pipeline';
 import fc from 'fast-check';
 import {
   commit,
@@ -156,6 +157,18 @@ describe('the position that is named', () => {
       'another reference',
       'letter: id does not follow from sender and reference',
       ({ letter }) => ({ letter: { ...letter, reference: 'case-2' } }),
+    ],
+    [
+      'the same id read as another sender’s',
+      'letter: its sender is no organisation number',
+      () => ({
+        letter: { id: letterIdOf('991825827', 'a/b'), sender: '991825827/a', reference: 'b' },
+      }),
+    ],
+    [
+      'half a character, which hashes like any other half',
+      'letter: not a text',
+      ({ letter }) => ({ letter: { ...letter, reference: '\ud800' } }),
     ],
     ['another kind', 'entry 3: hash', ({ entries }) => ({ entries: at(entries, 2, { kind: 'sealed' }) })],
     [
