@@ -154,6 +154,7 @@ const TABLE: readonly (readonly [cause: string, what: string, situation: Situati
   ['population-register-away', 'fr', { ...old, services: service('register-lookup', { down: ['folkeregisteret'] }) }],
   ['document-store-away', 'full', { ...routed, services: service('encryption', { down: ['document-store'] }) }],
   ['hand-over-uncertain', 'no answer', { ...queued, effect: effect('UNCERTAIN', 'no-answer') }],
+  ['hand-over-parked', 'asked in vain', { ...queued, effect: effect('PARKED', 'no-answer') }],
   ['no-right-to-send', '403', { ...queued, effect: effect('QUEUED', 'status-403') }],
   ['access-point-asks-for-patience', '429', { ...queued, effect: effect('QUEUED', 'status-429') }],
   ['access-point-away', 'refused', { ...queued, effect: effect('QUEUED', 'unreachable') }],
@@ -270,6 +271,7 @@ describe('an explanation', () => {
   it('goes by the furthest fact, not by what the history has taken in so far', () => {
     expect(turnOf({ ...old, routed: true })).toBe('encryption');
     expect(turnOf({ ...routed, effect: effect('QUEUED') })).toBe('provider-dispatch');
+    expect(turnOf({ ...queued, effect: effect('PARKED') })).toBe('provider-dispatch');
     expect(turnOf({ ...queued, effect: effect('HANDED_OVER') })).toBe('receipts');
   });
 });

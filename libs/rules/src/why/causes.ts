@@ -307,6 +307,17 @@ export const CAUSES: readonly Cause[] = [
     steps: ['See whether the access point has told of an outage.'],
   },
   {
+    id: 'hand-over-parked',
+    seen: (s) => s.effect?.state === 'PARKED',
+    agency:
+      'The provider may have the letter, and has not said so however often it was asked. A person at Postgang finds out; do not hand it in again.',
+    operator: 'The access point was asked in vain and is asked seldom now: the hand-over is parked for an operator.',
+    steps: [
+      'Ask the access point what became of the message id.',
+      'postgang effects settle with what it says; on no word at all nothing is sent again.',
+    ],
+  },
+  {
     id: 'hand-over-uncertain',
     seen: (s) => s.effect?.state === 'UNCERTAIN',
     agency: 'The provider may have the letter, and did not say so. It is asked; the letter is never sent twice.',

@@ -74,7 +74,7 @@ export interface Situation {
   readonly effect:
     | {
         readonly provider: string;
-        readonly state: 'QUEUED' | 'INTENDED' | 'HANDED_OVER' | 'REFUSED' | 'UNCERTAIN' | 'FAILED';
+        readonly state: 'QUEUED' | 'INTENDED' | 'HANDED_OVER' | 'REFUSED' | 'UNCERTAIN' | 'PARKED' | 'FAILED';
         readonly reason: string | null;
         readonly since: Date;
         readonly notBefore: Date;
@@ -109,7 +109,7 @@ export function turnOf(situation: Situation): Turn | undefined {
   if (leg?.state === 'Delivered' || leg?.state === 'Opened') return notice === 'awaited' ? 'notification' : undefined;
   if (leg !== undefined && AFTER[leg.state] === undefined) return undefined;
   if (effect !== undefined)
-    return ['QUEUED', 'INTENDED', 'UNCERTAIN'].includes(effect.state) ? 'provider-dispatch' : 'receipts';
+    return ['QUEUED', 'INTENDED', 'UNCERTAIN', 'PARKED'].includes(effect.state) ? 'provider-dispatch' : 'receipts';
   if (leg !== undefined) return AFTER[leg.state];
   if (routed) return 'encryption';
   return published ? 'register-lookup' : 'integration-point';
