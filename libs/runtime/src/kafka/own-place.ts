@@ -50,7 +50,9 @@ export class OwnPlace {
     while (mine === this.assignments && !this.closed) {
       try {
         const without = this.options.without(Object.keys(assignment));
-        this.replays = await seekToOwnPositions(consumer, assignment, { ...this.options, without });
+        const replays = await seekToOwnPositions(consumer, assignment, { ...this.options, without });
+        // one that was slow must not take from a newer one what that has found
+        if (mine === this.assignments) this.replays = replays;
         return;
       } catch (error) {
         this.options.log.warn({ err: error }, 'own positions could not be read yet');
