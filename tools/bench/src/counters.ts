@@ -1,18 +1,24 @@
 import { request } from 'undici';
 
-/** Counters of the services, summed over all of them. */
+/** Counters of the services, by service. */
 export interface Counters {
-  readonly produceRequests: number;
-  readonly sqlStatements: number;
+  readonly produceRequests: Readonly<Record<string, number>>;
+  readonly sqlStatements: Readonly<Record<string, number>>;
 }
 
 /** One address per process suffices: its services share their metrics. */
 export async function readCounters(managementUrls: readonly string[]): Promise<Counters> {
   const pages = await Promise.all(managementUrls.map(async (url) => (await request(`${url}/metrics`)).body.text()));
-  const sum = (name: string): number =>
-    pages
-      .flatMap((page) => page.split('\n'))
-      .filter((line) => line.startsWith(`${name}{`))
-      .reduce((total, line) => total + Number(line.slice(line.lastIndexOf('} ') + 2).split(' ')[0]), 0);
-  return { produceRequests: sum('kafka_produce_requests_total'), sqlStatements: sum('sql_statements_total') };
+  const lines = pages.flatMap((page) => page.split('\n'));
+  const byService = (name: string): Record<string, number> =>
+    Object.fromEntries(
+      lines.flatMap((line) => {
+        const [, service, value] = new RegExp(`^${name}\\{.*service="([^"]+)".*\\} (\\d+)`).exec(line) ?? [];
+        return service === undefined ? [] : [[service, Number(value)]];
+      }),
+    );
+  return {
+    produceRequests: byService('kafka_produce_requests_total'),
+    sqlStatements: byService('sql_statements_total'),
+  };
 }

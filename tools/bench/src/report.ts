@@ -26,6 +26,12 @@ export interface Percentiles {
   readonly p99: number;
 }
 
+/** A count per 1,000 letters, and whose it is. */
+export interface PerService {
+  readonly total: number;
+  readonly byService: Readonly<Record<string, number>>;
+}
+
 export interface Report {
   readonly options: BenchOptions;
   readonly lettersPerSecond: { readonly median: number; readonly runs: readonly number[] };
@@ -37,7 +43,7 @@ export interface Report {
   /** Of one core, with nothing to carry. */
   readonly idleCpuPercent: Readonly<Record<string, number>>;
   readonly memoryMb: Readonly<Record<string, { readonly atOneThird: number; readonly atTheEnd: number }>>;
-  readonly per1000Letters: { readonly produceRequests: number; readonly sqlStatements: number };
+  readonly per1000Letters: { readonly produceRequests: PerService; readonly sqlStatements: PerService };
   readonly diskBytesPerLetter: number;
   readonly yardstick: Yardstick & { readonly sealsToHalfOfSigns: number };
   readonly sandboxAgrees: boolean;
@@ -58,8 +64,15 @@ export function reportOf(
     ((run.usage.after.get(name)?.cpuMs ?? 0) - (run.usage.before.get(name)?.cpuMs ?? 0)) / run.letters;
   const byProcess = Object.fromEntries(names.map((name) => [name, over((run) => cpu(run, name))]));
   const total = over((run) => names.reduce((sum, name) => sum + cpu(run, name), 0));
-  const per1000 = (count: (counters: Counters) => number): number =>
-    over((run) => ((count(run.counters.after) - count(run.counters.before)) / run.letters) * 1_000);
+  const per1000 = (what: keyof Counters): PerService => {
+    const of = ({ counters: { before, after }, letters }: RunMeasure, service: string): number =>
+      (((after[what][service] ?? 0) - (before[what][service] ?? 0)) / letters) * 1_000;
+    const services = Object.keys(runs[0]?.counters.after[what] ?? {});
+    return {
+      total: over((run) => services.reduce((sum, service) => sum + of(run, service), 0)),
+      byService: Object.fromEntries(services.map((service) => [service, over((run) => of(run, service))])),
+    };
+  };
   const rates = runs.map((run) => round(run.letters / run.seconds));
   return {
     options,
@@ -74,8 +87,8 @@ export function reportOf(
       ]),
     ),
     per1000Letters: {
-      produceRequests: per1000(({ produceRequests }) => produceRequests),
-      sqlStatements: per1000(({ sqlStatements }) => sqlStatements),
+      produceRequests: per1000('produceRequests'),
+      sqlStatements: per1000('sqlStatements'),
     },
     diskBytesPerLetter: over((run) => (run.diskBytes.after - run.diskBytes.before) / run.letters),
     yardstick: { ...yardstick, sealsToHalfOfSigns: round(yardstick.sealsPerSecond / (yardstick.signsPerSecond / 2)) },
@@ -124,8 +137,8 @@ export function print(report: Report): void {
         ]),
     ['CPU ms/letter, all processes', String(cpuMsPerLetter.total)],
     ['… ÷ its three RSA-2048 signatures', String(report.cpuToThreeSignatures)],
-    ['produce requests per 1,000 letters', String(per1000Letters.produceRequests)],
-    ['SQL statements per 1,000 letters', String(per1000Letters.sqlStatements)],
+    ['produce requests per 1,000 letters', perServiceOf(per1000Letters.produceRequests)],
+    ['SQL statements per 1,000 letters', perServiceOf(per1000Letters.sqlStatements)],
     ['disk bytes/letter', String(report.diskBytesPerLetter)],
     [
       'seals/s beside crypto.sign/s (CPU time)',
@@ -137,4 +150,8 @@ export function print(report: Report): void {
   for (const [what, figure] of lines) process.stdout.write(`${(what as string).padEnd(46)} ${figure}\n`);
 }
 
+const perServiceOf = ({ total, byService }: PerService): string =>
+  `${total} (${Object.entries(byService)
+    .map(([service, count]) => `${service} ${count}`)
+    .join(', ')})`;
 const percentilesOf = ({ p50, p95, p99 }: Percentiles): string => `p50 ${p50}  p95 ${p95}  p99 ${p99}`;
