@@ -1,14 +1,5 @@
-import {
-  deadLetterTopic,
-  header,
-  RETRY_TIERS,
-  retryTopic,
-  SERVICES,
-  topicOf,
-  type ServiceName,
-} from '@postgang/pipeline';
-import type { Kafka } from '@postgang/runtime';
-import { randomUUID } from 'node:crypto';
+import { deadLetterTopic, RETRY_TIERS, retryTopic, SERVICES, topicOf, type ServiceName } from '@postgang/pipeline';
+import { TopicReader, type Kafka } from '@postgang/runtime';
 import type { Snapshot } from './snapshot.js';
 import type { Listed } from './tally.js';
 
@@ -28,7 +19,6 @@ const OWN_POSITIONS: Partial<Record<ServiceName, string>> = {
   receipts: 'history_api_v1',
 };
 const MOST_RECORDS = 1_000_000;
-const READ_MS = 120_000;
 
 /** The broker as the books need it: what nobody has read, and where a letter that is missing lies. */
 export class Broker {
@@ -118,59 +108,36 @@ export class Broker {
         as: `waits in ${retryTopic(service, tier)}`,
       })),
     ]);
+    let records = 0n;
+    for (const { name, as } of await this.notEmpty(topics)) {
+      const reader = await TopicReader.open(this.kafka, this.prefix + name);
+      try {
+        const stretches = await reader.ends();
+        records += stretches.reduce((sum, { from, to }) => sum + to - from, 0n);
+        if (records > MOST_RECORDS)
+          throw new Error(`more than ${MOST_RECORDS} records in retry tiers and dead letters`);
+        await reader.read(stretches, ({ key, headers: { failure } }) => {
+          if (letterIds.has(key)) found.set(key, failure === undefined ? as : `${as} (${failure})`);
+        });
+      } finally {
+        await reader.close();
+      }
+    }
+    return found;
+  }
+
+  /** A reader of a topic joins a group, which takes a moment: most hold nothing. */
+  private async notEmpty<T extends { readonly name: string }>(topics: readonly T[]): Promise<T[]> {
     const admin = this.kafka.admin();
     await admin.connect();
-    const groupId = `${this.prefix}audit.${randomUUID()}`;
-    const consumer = this.kafka.consumer({ groupId, allowAutoTopicCreation: false });
     try {
-      const left = new Map<string, bigint>();
-      let records = 0n;
-      for (const { name } of topics)
-        for (const { partition, high, low } of await admin.fetchTopicOffsets(this.prefix + name))
-          if (BigInt(high) > BigInt(low)) {
-            left.set(`${this.prefix}${name}/${partition}`, BigInt(high));
-            records += BigInt(high) - BigInt(low);
-          }
-      if (left.size === 0) return found;
-      if (records > MOST_RECORDS) throw new Error(`more than ${MOST_RECORDS} records in retry tiers and dead letters`);
-      await consumer.connect();
-      const names = new Map(topics.map(({ name, as }) => [this.prefix + name, as]));
-      await consumer.subscribe({
-        topics: [...new Set([...left.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))))],
-        fromBeginning: true,
-      });
-      await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(
-          () => reject(new Error('retry tiers and dead letters could not be read in time')),
-          READ_MS,
-        );
-        const done = (): void => {
-          clearTimeout(timer);
-          resolve();
-        };
-        consumer
-          .run({
-            autoCommit: false,
-            eachBatch: ({ batch }) => {
-              for (const message of batch.messages) {
-                const letter = message.key?.toString() ?? '';
-                if (letterIds.has(letter)) {
-                  const why = header(message.headers, 'failure');
-                  found.set(letter, `${names.get(batch.topic) ?? batch.topic}${why === undefined ? '' : ` (${why})`}`);
-                }
-              }
-              const key = `${batch.topic}/${batch.partition}`;
-              if (BigInt(batch.lastOffset()) + 1n >= (left.get(key) ?? 0n)) left.delete(key);
-              if (left.size === 0) done();
-              return Promise.resolve();
-            },
-          })
-          .catch(reject);
-      });
-      return found;
+      const filled: T[] = [];
+      for (const topic of topics) {
+        const ends = await admin.fetchTopicOffsets(this.prefix + topic.name);
+        if (ends.some(({ low, high }) => high !== low)) filled.push(topic);
+      }
+      return filled;
     } finally {
-      await consumer.disconnect().catch(() => undefined);
-      await admin.deleteGroups([groupId]).catch(() => undefined);
       await admin.disconnect();
     }
   }
