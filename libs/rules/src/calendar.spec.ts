@@ -63,4 +63,48 @@ describe('the Norwegian calendar', () => {
   ])('%s', (_name, from, days, end) => {
     expect(afterWorkingDays(new Date(from), days).toISOString()).toBe(end);
   });
+
+  describe('over the nights when clocks change', () => {
+    const lastSunday = (month: string, year: number): string => {
+      let day = `${year}-${month}-31`;
+      while (new Date(`${day}T00:00:00Z`).getUTCDay() !== 0) day = dayAfter(day, -1);
+      return day;
+    };
+    const nights = Array.from({ length: 12 }, (_, index) => 2024 + index).flatMap((year) => [
+      [lastSunday('03', year), 23] as const,
+      [lastSunday('10', year), 25] as const,
+    ]);
+
+    it.each(nights)('%s has %i hours, and the days around it have 24', (sunday, hours) => {
+      const length = (day: string): number =>
+        (beginningOf(dayAfter(day)).getTime() - beginningOf(day).getTime()) / 3_600_000;
+      expect([dayAfter(sunday, -1), sunday, dayAfter(sunday)].map(length)).toEqual([24, hours, 24]);
+    });
+
+    it.each(nights.map(([sunday]) => sunday))(
+      'around %s every half hour belongs to one day, and deadlines never go back',
+      (sunday) => {
+        const from = beginningOf(dayAfter(sunday, -3)).getTime();
+        const to = beginningOf(dayAfter(sunday, 4)).getTime();
+        let before = { day: '', ends: [0, 0, 0] };
+        for (let at = from; at < to; at += 1_800_000) {
+          const day = osloDay(new Date(at));
+          expect(beginningOf(day).getTime()).toBeLessThanOrEqual(at);
+          expect(beginningOf(dayAfter(day)).getTime()).toBeGreaterThan(at);
+          expect(day >= before.day).toBe(true);
+          const ends = [1, 2, 5].map((n) => afterWorkingDays(new Date(at), n).getTime());
+          ends.forEach((end, index) => {
+            expect(end).toBeGreaterThanOrEqual(before.ends[index] ?? 0);
+            // a deadline is midnight in Norway, after a working day
+            const last = osloDay(new Date(end - 1));
+            expect(beginningOf(dayAfter(last)).getTime()).toBe(end);
+            expect(isWorkingDay(last)).toBe(true);
+          });
+          // within one day the hour does not matter
+          if (day === before.day) expect(ends).toEqual(before.ends);
+          before = { day, ends };
+        }
+      },
+    );
+  });
 });
