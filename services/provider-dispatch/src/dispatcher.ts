@@ -14,6 +14,7 @@ import {
 import { EndedEffects } from './ended-effects.js';
 import { afterSend, afterSettle, BLOCKED_MS, outcome, tryAgain, VISIBILITY_LAG_MS } from './fates.js';
 import { handoverOf } from './handover.js';
+import { HeldSenders } from './held-senders.js';
 import { ProviderLane } from './provider-lane.js';
 
 /** Longer than a call with its token may take. */
@@ -40,6 +41,7 @@ export interface DispatcherParts {
 /** Works off the ledger: hands over, settles what is unclear, asks about what has gone silent. */
 export class Dispatcher {
   private readonly ended: EndedEffects;
+  private readonly heldSenders: HeldSenders;
   private readonly lanes = new Map<string, { lane: ProviderLane; worker: Worker }>();
   private readonly others: Worker[];
   private readonly calls = new Set<Promise<void>>();
@@ -47,6 +49,7 @@ export class Dispatcher {
   constructor(private readonly parts: DispatcherParts) {
     const { runtime, ledger, providers } = parts;
     this.ended = new EndedEffects(runtime, ledger);
+    this.heldSenders = new HeldSenders(runtime, 2 * BLOCKED_MS);
     for (const provider of providers) {
       const lane = new ProviderLane(provider);
       const turn = (): Promise<boolean> => this.handOver(lane);
@@ -68,6 +71,7 @@ export class Dispatcher {
     await Promise.all([...[...this.lanes.values()].map(({ worker }) => worker), ...this.others].map((w) => w.stop()));
     await Promise.all(this.calls);
     await this.ended.stop();
+    this.heldSenders.stop();
   }
 
   private async handOver(lane: ProviderLane): Promise<boolean> {
@@ -92,6 +96,7 @@ export class Dispatcher {
       const result = await this.parts.provider.send(handover);
       this.note(lane, result);
       if (result.kind === 'sender-blocked') await this.holdSender(effect, result.reason);
+      else if (result.kind !== 'down') this.heldSenders.release(effect.lane);
       this.ended.add(afterSend(effect, result));
     } catch (error) {
       this.ended.add(this.afterError(effect, error));
@@ -121,7 +126,7 @@ export class Dispatcher {
 
   /** A lapsed delegation is that agency's alone: its post waits, everybody else's goes on. */
   private async holdSender({ lane: sender }: Effect, reason: string): Promise<void> {
-    this.parts.runtime.log.warn({ sender, reason }, 'no right to send for this agency; its post waits');
+    this.heldSenders.hold(sender, reason);
     await this.parts.ledger.hold([sender], BLOCKED_MS);
   }
 

@@ -51,6 +51,7 @@ let letters: SealedLetters;
 let publisher: Publisher;
 let sender: BatchingSender;
 let database: pg.Client;
+let managementUrl: string;
 
 beforeAll(async () => {
   const { brokers, redis } = testServers();
@@ -109,6 +110,7 @@ beforeAll(async () => {
     ACCESS_POINT_URL: sandbox.url,
   });
   closing.push(() => running.stop());
+  managementUrl = running.managementUrl;
   database = new pg.Client({ connectionString: fresh.url, options: '-c search_path=provider_dispatch' });
   await database.connect();
   closing.push(() => database.end());
@@ -150,6 +152,13 @@ const send = (...events: LetterDispatch[]): Promise<void> =>
       }),
     ),
   );
+/** What `senders_held` says of an agency. */
+async function held(sender: string): Promise<number | undefined> {
+  const page = await (await fetch(`${managementUrl}/metrics`)).text();
+  const line = page.split('\n').find((one) => one.startsWith('senders_held{') && one.includes(`"${sender}"`));
+  return line === undefined ? undefined : Number(line.split(' ').at(-1));
+}
+
 /** As a plan of libs/redrive does. */
 const redrive = (...events: LetterDispatch[]): Promise<void> =>
   sender.send(
@@ -242,11 +251,18 @@ describe('a letter', () => {
     const blocked = await letters.seal(OTHER_AGENCY);
     await send(blocked);
     await eventually('the hold', async () => ((await row(blocked)).reason === 'no-delegation' ? true : undefined));
+    expect(await held(OTHER_AGENCY)).toBe(1);
     const free = await letters.seal(AGENCY);
     await send(free);
     await handedOver(free);
     expect(await row(blocked)).toMatchObject({ state: 'QUEUED', attempts: 0 });
-  });
+    expect(await held(AGENCY)).toBeUndefined();
+
+    await admin('POST', '/admin/agencies', { agencies: [OTHER_AGENCY] });
+    expect((await handedOver(blocked)).event).toMatchObject({ attempts: 1 });
+    expect(await held(OTHER_AGENCY)).toBe(0);
+    expect(refused.some(({ event }) => event.letterId === blocked.letterId)).toBe(false);
+  }, 90_000);
 
   it('that the provider refuses is news for the sender', async () => {
     const event = await letters.seal(AGENCY);
