@@ -30,6 +30,25 @@ export class SealedLetters {
     private readonly folder: string,
   ) {}
 
+  /** Letters that share one package: to seal thousands would take longer than what is to be seen. */
+  async many(sender: string, count: number): Promise<LetterDispatch[]> {
+    const first = await this.seal(sender);
+    const mailboxAddress = scripted('digipost').contact.mailbox?.address ?? '';
+    return Array.from({ length: count }, () => {
+      const reference = randomUUID();
+      const letterId = letterIdOf(sender, reference);
+      const seal = (field: string, value: string): Buffer =>
+        this.keys.seal('provider:digipost', letterId, field, value);
+      const mailbox = first.mailbox && {
+        ...first.mailbox,
+        address: seal('mailbox.address', mailboxAddress),
+        nonSensitiveTitle: seal('nonSensitiveTitle', 'Brev'),
+      };
+      const ids = { conversationId: conversationIdOf(letterId, 1), messageId: messageIdOf(letterId, 1) };
+      return { ...first, letterId, reference, ...ids, mailbox };
+    });
+  }
+
   async seal(sender: string, provider: ProviderName = 'digipost', person: string = provider): Promise<LetterDispatch> {
     const print = provider === 'print';
     const organisation = PROVIDERS[provider];
