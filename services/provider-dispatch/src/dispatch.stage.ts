@@ -103,7 +103,7 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
       perhapsDone: source.replayed,
     }));
     const again = effects.filter((_, index) => batch[index]?.redrives !== undefined);
-    const reopened = again.length === 0 ? undefined : await this.ledger.reopen(again);
+    const reopened = again.length === 0 ? undefined : await this.ledger.reopen(again, VISIBILITY_LAG_MS);
     const others = reopened === undefined ? effects : effects.filter(({ id }) => !reopened.has(id));
     await this.ledger.queue(others, batch, VISIBILITY_LAG_MS);
     this.dispatcher?.wake(new Set(batch.map(({ event }) => event.provider)));

@@ -73,4 +73,39 @@ describe('a database restored from a backup', () => {
     await rig.run(backup);
     expect(await rig.in('HANDED_OVER', event, backup)).toMatchObject({ settled: false, attempts: 1 });
   }, 60_000);
+
+  it('asks for a leg, too, that was given up in the backup and sent again and handed over since', async () => {
+    const backup = `${rig.databaseUrl}_backup`;
+    const event = await seal();
+    await rig.halt();
+    await rig.run(backup);
+    await rig.send(event);
+    await rig.in('HANDED_OVER', event, backup);
+    await eventually('the mark', async () => {
+      const rows = await sql(backup, 'SELECT 1 FROM provider_dispatch.effect WHERE published_at IS NULL');
+      return rows.length === 0;
+    });
+    await rig.redrive(event);
+    await eventually('the record in the tier', async () => {
+      const rows = await sql<{ suppressed: number }>(
+        backup,
+        `SELECT suppressed FROM provider_dispatch.effect WHERE id = '${event.messageId}'`,
+      );
+      return rows[0]?.suppressed === 1;
+    });
+    await rig.halt();
+    // what the backup knows: given up, and nothing of what came by way of the retry tier
+    await sql(
+      backup,
+      `UPDATE provider_dispatch.effect SET state = 'FAILED', settled_how = NULL WHERE id = '${event.messageId}'`,
+    );
+    await sql(
+      backup,
+      `UPDATE provider_dispatch.consumed_offset SET next_offset = 0 WHERE topic = 'provider-dispatch.retry.10s'`,
+    );
+    const before = await rig.accepted();
+    await rig.run(backup);
+    expect(await rig.in('HANDED_OVER', event, backup)).toMatchObject({ settledHow: 'provider-has-it', attempts: 0 });
+    expect(await rig.accepted()).toEqual(before);
+  }, 120_000);
 });

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { decode, header, type LetterDispatch, type LetterDispatched } from '@postgang/pipeline';
+import { decode, encode, header, type LetterDispatch, type LetterDispatched } from '@postgang/pipeline';
 import {
   BatchingSender,
   createLogger,
@@ -42,6 +42,7 @@ export class Rig {
   databaseUrl!: string;
   private folder!: string;
   private publisher!: Publisher;
+  private sender!: BatchingSender;
   private readonly closing: (() => Promise<unknown>)[] = [];
 
   static async start(): Promise<Rig> {
@@ -70,7 +71,8 @@ export class Rig {
     const producer = kafkaProducer(kafka);
     await producer.connect();
     closing.push(() => producer.disconnect());
-    this.publisher = new Publisher('encryption', new BatchingSender(producer, prefix));
+    this.sender = new BatchingSender(producer, prefix);
+    this.publisher = new Publisher('encryption', this.sender);
     const consumer = kafka.consumer({ groupId: `${prefix}spec` });
     await consumer.connect();
     closing.push(() => consumer.disconnect());
@@ -132,6 +134,19 @@ export class Rig {
         draft('letter.dispatch.<provider>.v1', event.letterId, event, { parameter: event.provider, id: randomUUID() }),
       ),
     );
+  }
+
+  /** As a plan of libs/redrive does. */
+  redrive(event: LetterDispatch): Promise<void> {
+    const headers = { 'origin-topic': `letter.dispatch.${event.provider}.v1`, redrive: 'a plan', redrives: '1' };
+    return this.sender.send([
+      {
+        topic: 'provider-dispatch.retry.10s',
+        key: event.letterId,
+        value: encode('letter.dispatch.v1', event),
+        headers: { ce_id: event.messageId, ...headers },
+      },
+    ]);
   }
 
   async row({ messageId }: LetterDispatch, databaseUrl = this.databaseUrl): Promise<Row | undefined> {

@@ -123,7 +123,7 @@ const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?
  *      └─── UNCERTAIN ─→ HANDED_OVER | REFUSED | QUEUED        settled by asking the provider
  *   asked so often in vain → PARKED: an operator may settle it; it is still asked about, seldom
  *   attempts exhausted → FAILED        HANDED_OVER → REFUSED when the provider gives up afterwards
- *   FAILED → QUEUED                    an operator has its record sent again
+ *   FAILED → QUEUED | UNCERTAIN        an operator has its record sent again | had, before a restore
  *
  * An effect that may have been done before a database was restored from a backup begins, or goes on, as UNCERTAIN.
  *
@@ -188,15 +188,27 @@ export class EffectLedger {
 
   /**
    * Operators have these sent again from the dead letters: what was given up, and only that, has all its attempts before it. FAILED is never
-   * uncertain, and the id stays, by which the provider would know a second one. Returns the ids of those that wait anew.
+   * uncertain, and the id stays, by which the provider would know a second one; but where the record was handled before a restore, it was perhaps
+   * done since it was given up, and is asked for after `lagMs`. Returns the ids of those that wait anew.
    */
-  async reopen(effects: readonly Pick<NewEffect, 'id' | 'payload'>[]): Promise<ReadonlySet<string>> {
+  async reopen(
+    effects: readonly Pick<NewEffect, 'id' | 'payload' | 'perhapsDone'>[],
+    lagMs: number,
+  ): Promise<ReadonlySet<string>> {
     const [rows] = await this.database.query<[{ id: string }[], number]>(
-      `UPDATE effect AS e SET state = 'QUEUED', payload = x.payload, attempts = 0, settled = false, reason = NULL, settled_how = NULL,
-         operator_note = NULL, questions = 0,
-         not_before = now(), done_at = NULL, published_at = NULL, fence = e.fence + 1
-       FROM unnest($1::uuid[], $2::bytea[]) AS x(id, payload) WHERE e.id = x.id AND e.state = 'FAILED' RETURNING e.id`,
-      [effects.map(({ id }) => id), effects.map(({ payload }) => payload)],
+      `UPDATE effect AS e SET payload = x.payload, attempts = 0, settled = false, settled_how = NULL, operator_note = NULL, questions = 0,
+         state = CASE WHEN x.perhaps_done THEN 'UNCERTAIN' ELSE 'QUEUED' END,
+         reason = CASE WHEN x.perhaps_done THEN 'restored' END,
+         not_before = now() + CASE WHEN x.perhaps_done THEN $4::int ELSE 0 END * interval '1 millisecond',
+         done_at = NULL, published_at = NULL, fence = e.fence + 1
+       FROM unnest($1::uuid[], $2::bytea[], $3::boolean[]) AS x(id, payload, perhaps_done)
+       WHERE e.id = x.id AND e.state = 'FAILED' RETURNING e.id`,
+      [
+        effects.map(({ id }) => id),
+        effects.map(({ payload }) => payload),
+        effects.map(({ perhapsDone }) => perhapsDone === true),
+        lagMs,
+      ],
     );
     return new Set(rows.map(({ id }) => id));
   }
