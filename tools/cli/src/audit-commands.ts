@@ -1,10 +1,11 @@
 import { clockFrom } from '@postgang/outside';
-import { beginningOf, dayAfter, isOrganisationNumber } from '@postgang/rules';
+import { isOrganisationNumber } from '@postgang/rules';
 import { createLogger, kafkaClient, kafkaSettingsOf, parseConfig, runtimeConfig } from '@postgang/runtime';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { Broker, withPlace } from './audit/broker.js';
 import { closeBooks } from './audit/close-books.js';
+import { momentOf, periodOf } from './audit/period.js';
 import { asDocument, inWords, type Books } from './audit/show-books.js';
 import { Snapshot } from './audit/snapshot.js';
 import { UsageError } from './package-input.js';
@@ -131,32 +132,6 @@ async function audit(options: Options): Promise<void> {
   } finally {
     await snapshot.close();
   }
-}
-
-function periodOf({ from, to, day }: Options): { from: Date; to: Date } {
-  if (day !== undefined) {
-    if (from !== undefined || to !== undefined) throw new UsageError('--day stands instead of --from and --to');
-    if (!isDay(day)) throw new UsageError('--day takes a day: 2026-11-24');
-    return { from: beginningOf(day), to: beginningOf(dayAfter(day)) };
-  }
-  if (from === undefined || to === undefined) throw new UsageError('--from and --to are needed, or --day');
-  const period = { from: momentOf(from, '--from'), to: momentOf(to, '--to') };
-  if (period.from >= period.to) throw new UsageError('--from must be before --to');
-  return period;
-}
-
-const isDay = (text: string): boolean =>
-  /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`));
-
-/** A moment without its offset would mean another one elsewhere. */
-function momentOf(text: string, option: string): Date {
-  if (isDay(text)) return beginningOf(text);
-  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text)
-    ? new Date(text)
-    : new Date(Number.NaN);
-  if (Number.isNaN(at.getTime()))
-    throw new UsageError(`${option} takes a day (2026-11-24) or a moment (2026-11-24T08:00:00+01:00)`);
-  return at;
 }
 
 /** Says which server it was: the drivers' own words do not, and may quote the address with its password. */
