@@ -79,6 +79,23 @@ describe('a plan', () => {
     expect(await rig.redrive.run(others.id, 'ola', FAST)).toBe(true);
   });
 
+  it.each<[string, string]>([
+    ['was drawn up days before it was run', `planned_at = now() - interval '3 days'`],
+    ['was cancelled when most of it was sent', `state = 'CANCELLED'`],
+  ])('counts towards the limit also when it %s', async (_what, change) => {
+    await rig.die([
+      ...references(60, 'first').map((reference) => ({ reference, failure: 'first' })),
+      ...references(60, 'second').map((reference) => ({ reference, failure: 'second' })),
+    ]);
+    const [first, second] = [
+      await rig.redrive.plan(wanted({ filter: { reason: 'first' } }), 'kari'),
+      await rig.redrive.plan(wanted({ filter: { reason: 'second' } }), 'kari'),
+    ];
+    expect(await rig.redrive.run(first.id, 'kari', FAST)).toBe(true);
+    await rig.database.query(`UPDATE redrive_plan SET ${change} WHERE id = $1`, [first.id]);
+    await expect(rig.redrive.run(second.id, 'kari', FAST)).rejects.toThrow('after 60 of 24 hours: above 100');
+  });
+
   it('tells every step in the histories of the letters concerned, and makes no letter of a hand-in by talking about it', async () => {
     await rig.know(['known']);
     await rig.die(dying(['known', 'unknown']));

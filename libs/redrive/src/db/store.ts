@@ -127,16 +127,19 @@ export async function setState(manager: Manager, id: string, state: PlanState, r
   ]);
 }
 
-/** Records of the planner's other plans for the service that were run without release. */
+/** Records of the planner's other plans for the service that were run without release since then; of a cancelled one those that were sent. */
 export async function sentUnreleased(
   manager: Manager,
   { id, service, plannedBy }: StoredPlan,
   hours: number,
 ): Promise<number> {
   const [row] = await manager.query<{ records: number }[]>(
-    `SELECT coalesce(sum(to_send), 0)::int AS records FROM redrive_plan
-     WHERE service = $1 AND planned_by = $2 AND id <> $3 AND released_by IS NULL
-       AND state IN ('RUNNING', 'PAUSED', 'DONE') AND planned_at > now() - make_interval(hours => $4)`,
+    `SELECT coalesce(sum(CASE WHEN p.state = 'CANCELLED' THEN r.claimed ELSE p.to_send END), 0)::int AS records
+     FROM redrive_plan p
+     CROSS JOIN LATERAL (SELECT count(*) AS claimed FROM redrive_record WHERE plan_id = p.id AND state IN ('SENDING', 'SENT')) r
+     WHERE p.service = $1 AND p.planned_by = $2 AND p.id <> $3 AND p.released_by IS NULL AND p.state <> 'PLANNED'
+       AND EXISTS (SELECT FROM redrive_step s
+                   WHERE s.plan_id = p.id AND s.action IN ('run', 'resume') AND s.at > now() - make_interval(hours => $4))`,
     [service, plannedBy, id, hours],
   );
   return row?.records ?? 0;
