@@ -1,13 +1,27 @@
-import { decode, topicOf, type ServiceName } from '@postgang/pipeline';
+import { decode, letterIdOf, topicOf, type ServiceName } from '@postgang/pipeline';
 import { deadLetterOf, type DeadLetter, type LyingRecord } from '@postgang/runtime';
 import type { Described } from './filter.js';
 
 /** Only the key says which letter a record is about, and which leg only its content: read here, and let go of again. */
 export function describe(service: ServiceName, record: LyingRecord): Described {
   const dead = deadLetterOf(service, record);
-  const keyedByConversation = topicOf(dead.originTopic)?.topic.key === 'conversationId';
-  const leg = legIn(dead, record.value);
-  return { ...dead, letterId: keyedByConversation ? null : (dead.key?.toLowerCase() ?? null), leg };
+  return { ...dead, letterId: letterIn(dead, record.value), leg: legIn(dead, record.value) };
+}
+
+/** An agency may name any letter as the key of its record, also another's: only that which its own reference gives is believed. */
+function letterIn({ originTopic, key, sealed }: DeadLetter, value: Buffer | null): string | null {
+  const row = topicOf(originTopic);
+  if (key === null || row?.topic.key === 'conversationId') return null;
+  const letterId = key.toLowerCase();
+  if (row?.topic.subject !== 'letter.submitted.v1') return letterId;
+  if (sealed) return null;
+  try {
+    const { reference } = decode(row.topic.subject, value);
+    return letterIdOf(row.parameter ?? '', reference) === letterId ? letterId : null;
+  } catch {
+    // it may be why it lies here
+    return null;
+  }
 }
 
 /** Dead letters whose letter only its conversation tells. */

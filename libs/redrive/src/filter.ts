@@ -15,6 +15,7 @@ export interface Filter {
 
 /** What is said of a dead letter, and the letter it is about where that is known. */
 export interface Described extends DeadLetter {
+  /** Null, too, where nothing proves that the record is about the letter that its key names. */
   readonly letterId: string | null;
   readonly leg: number | null;
 }

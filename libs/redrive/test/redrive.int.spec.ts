@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { KeyRing } from '@postgang/outside';
-import { deadLetterTopic } from '@postgang/pipeline';
+import { deadLetterTopic, encode, letterIdOf } from '@postgang/pipeline';
 import { eventually } from '@postgang/testing';
 import { deadLettersOf, type Wanted } from '../src/index.js';
-import { KEYS, letterOf, recordIdOf, Rig } from './rig.js';
+import { AGENCY, KEYS, letterOf, recordIdOf, Rig } from './rig.js';
 
 // readers form and leave consumer groups all the time, which a busy machine makes slow
 jest.setTimeout(90_000);
@@ -26,6 +26,7 @@ const wanted = (more: Partial<Wanted> = {}): Wanted => ({
   ...more,
 });
 const FAST = { rate: 1_000 };
+const SEALED = Buffer.alloc(40, 1);
 const idsIn = (list: readonly { headers: Readonly<Record<string, string>> }[]): string[] =>
   list.map(({ headers }) => headers['ce_id'] ?? '').sort();
 
@@ -285,6 +286,39 @@ describe('a plan', () => {
 });
 
 describe('what is said of dead letters', () => {
+  it('is not whatever letter an agency named as the key of its record: only that which its own reference gives', async () => {
+    const submitted = (reference: string): Buffer =>
+      encode('letter.submitted.v1', {
+        ...{ reference, kind: 'ENKELTVEDTAK', language: 'nb', securityLevel: 4, documents: [], openingReceipt: false },
+        ...{
+          recipient: SEALED,
+          title: SEALED,
+          nonSensitiveTitle: SEALED,
+          print: null,
+          notice: null,
+          effectiveAt: null,
+        },
+        ...{ avsenderidentifikator: null, invoiceReference: null, caseReference: null },
+      });
+    const service = 'integration-point' as const;
+    const topic = `letter.submitted.v1.${AGENCY}`;
+    const somebodys = letterIdOf('310000027', 'guessed');
+    await rig.die([
+      { service, topic, reference: 'own', value: submitted('own') },
+      { service, topic, reference: 'named', key: somebodys, value: submitted('named') },
+      { service, topic, reference: 'garbage', key: somebodys },
+    ]);
+    const found = await deadLettersOf(rig.kafka, rig.prefix, service, {});
+    expect(found.map(({ letterId }) => letterId).sort()).toEqual([letterOf('own'), null, null].sort());
+  });
+
+  it('controls no terminal, and fits into the database', async () => {
+    await rig.die([{ reference: 'hostile', failure: 'Error: \0 and \x1b[2J\x07' }]);
+    const [dead] = await deadLettersOf(rig.kafka, rig.prefix, 'register-lookup', {});
+    expect(dead?.failure).not.toMatch(/\p{Cc}/u);
+    expect((await rig.redrive.plan(wanted(), 'kari')).toSend).toBe(1);
+  });
+
   it('is nothing of their content, and nothing that looks personal in what somebody else wrote about them', async () => {
     await rig.die([
       { reference: 'plain', value: Buffer.from('to kari@example.org, 21883649874'), key: '21883649874' },

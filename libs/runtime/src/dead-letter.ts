@@ -56,17 +56,24 @@ export function deadLetterOf(service: ServiceName, record: LyingRecord): DeadLet
     at,
     recordId: recordId(originTopic, raw),
     key: isUuid(key) ? key : null,
-    originTopic: scrub(originTopic).slice(0, 100),
-    originPlace: originPartition === undefined ? null : scrub(`${originPartition}@${originOffset}`).slice(0, 40),
+    originTopic: said(originTopic, 100),
+    originPlace: originPartition === undefined ? null : said(`${originPartition}@${originOffset}`, 40),
     attempts: attemptOf(headers),
-    failure: scrub(headers[FAILURE] ?? 'unknown').slice(0, 300),
-    because: scrub(headers[DEAD_BECAUSE] ?? 'unknown').slice(0, 40),
+    failure: said(headers[FAILURE] ?? 'unknown', 300),
+    because: said(headers[DEAD_BECAUSE] ?? 'unknown', 40),
     sealed: headers[SEALED] !== undefined,
     redrives: redrivesOf(headers),
     bytes: value?.length ?? 0,
     digest: digestOf(record),
   };
 }
+
+/** An error quotes what others wrote: nothing personal, nothing that moves a terminal, nothing that a database cannot hold. */
+const said = (text: string, most: number): string =>
+  scrub(text)
+    .slice(0, most)
+    .replace(/\p{Cc}/gu, ' ')
+    .toWellFormed();
 
 function redrivesOf(headers: LyingRecord['headers']): number {
   const count = Number(headers[REDRIVES] ?? 0);
