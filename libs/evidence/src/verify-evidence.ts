@@ -40,6 +40,8 @@ export interface Verified {
   }[];
   readonly receipts: readonly VerifiedReceipt[];
   readonly roots: { readonly first: string; readonly last: string; readonly operator: string };
+  /** Day at the end of which this was the whole history. A file that was cut tells of an earlier one: what came later is not disproved by it. */
+  readonly completeAtEndOf: string;
   readonly revealed: readonly { readonly field: string; readonly value: string }[];
   /** False without trusted certificates. */
   readonly trusted: boolean;
@@ -102,6 +104,7 @@ class Verifying {
       entries: evidence.entries.map(({ seq, at, kind, leg }) => ({ seq, at, kind, leg })),
       receipts,
       roots: { first: roots[0]?.says.day ?? '', last: roots.at(-1)?.says.day ?? '', operator },
+      completeAtEndOf: evidence.paths.at(-1)?.day ?? '',
       revealed: this.checkRevealed(),
       trusted: this.options.trust !== undefined,
       remarks: this.remarks,

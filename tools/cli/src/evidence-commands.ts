@@ -63,7 +63,7 @@ export function evidenceCommands(program: Command): void {
     .option('--json', 'one JSON document, also about what does not hold')
     .addHelpText(
       'after',
-      '\nExit code 0: everything holds. 1: it does not, and the first wrong position is named. 2: without --trust that cannot be found out.',
+      '\nExit code 0: everything holds. 1: it does not, and the first wrong position is named. 2: without --trust and --operator that cannot be found out, since anybody whom the same authority certified could have signed.',
     )
     .action(verify);
 }
@@ -136,14 +136,18 @@ async function verify(file: string, options: VerifyArguments): Promise<void> {
     }
     throw error;
   }
-  if (options.json === true)
-    process.stdout.write(`${JSON.stringify({ holds: verified.trusted, ...verified }, undefined, 2)}\n`);
-  else show(verified);
+  const whose = verified.trusted && options.operator !== undefined;
+  if (options.json === true) process.stdout.write(`${JSON.stringify({ holds: whose, ...verified }, undefined, 2)}\n`);
+  else show(verified, whose);
   if (!verified.trusted)
     throw new UsageError('it does not contradict itself, but whose signatures these are was not checked: no --trust');
+  if (!whose)
+    throw new UsageError(
+      `it does not contradict itself, but whether ${verified.roots.operator} may sign the days' roots was not checked: no --operator`,
+    );
 }
 
-function show({ letter, entries, receipts, roots, revealed, remarks, trusted }: Verified): void {
+function show({ letter, entries, receipts, roots, completeAtEndOf, revealed, remarks }: Verified, ok: boolean): void {
   const signed = new Map(receipts.map((receipt) => [receipt.entry, receipt]));
   const line = (text: string): void => void process.stdout.write(`${text}\n`);
   line(`letter ${letter.id} of ${letter.sender}, reference ${letter.reference}`);
@@ -153,7 +157,8 @@ function show({ letter, entries, receipts, roots, revealed, remarks, trusted }: 
     line(`${String(seq).padStart(3)}  ${at}  ${kind}${leg === null ? '' : `, leg ${leg}`}${by}`);
   }
   line(`held by the roots of ${roots.first} to ${roots.last}, signed by ${roots.operator}`);
+  line(`the whole history as it was at the end of ${completeAtEndOf}`);
   for (const { field, value } of revealed) line(`revealed ${field}: ${JSON.stringify(value)}`);
   for (const remark of remarks) line(`remark: ${remark}`);
-  if (trusted) line('ok');
+  if (ok) line('ok');
 }

@@ -149,7 +149,7 @@ async function postgang(...args: string[]): Promise<{ out: string; err: string; 
   }
 }
 const file = (name: string): string => join(folder, name);
-const trusting = ['--trust', 'root.pem'];
+const trusting = ['--trust', 'root.pem', '--operator', OPERATOR];
 const verify = (name: string, ...more: string[]) =>
   postgang('verify', file(name), ...more.map((one) => (one.endsWith('.pem') ? file(one) : one)));
 
@@ -160,9 +160,11 @@ describe('postgang evidence', () => {
     expect((await postgang('export', HELD)).out).toBe(readFileSync(file('held.json'), 'utf8'));
     delete process.env['POSTGRES_URL'];
     try {
-      const verified = await verify('held.json', ...trusting, '--operator', OPERATOR);
+      const verified = await verify('held.json', ...trusting);
       expect(verified).toMatchObject({ exit: 0, err: '' });
-      expect(verified.out).toMatch(/reference held\n.*accepted\n.*refused\nheld by the roots of 2026-11-24 .*\nok\n$/s);
+      expect(verified.out).toMatch(
+        /reference held\n.*accepted\n.*refused\nheld by the roots of 2026-11-24 .*\nthe whole history as it was at the end of 2026-11-2\d\nok\n$/s,
+      );
     } finally {
       process.env['POSTGRES_URL'] = database.url;
     }
@@ -180,10 +182,13 @@ describe('postgang evidence', () => {
     expect(JSON.parse((await verify('spoilt.json', ...trusting, '--json')).out)).toEqual({
       ...{ holds: false, where: 'entry 2', problem: 'hash' },
     });
-    expect(await verify('held.json', ...trusting, '--operator', SENDER)).toMatchObject({ exit: 1 });
+    expect(await verify('held.json', '--trust', 'root.pem', '--operator', SENDER)).toMatchObject({ exit: 1 });
+    expect(await verify('held.json', '--trust', 'root.pem')).toMatchObject({
+      ...{ exit: 2, error: expect.stringContaining('no --operator') },
+    });
     expect(await verify('held.json', ...trusting, '--root', 'ab'.repeat(32))).toMatchObject({ exit: 1 });
     expect(await verify('missing.json', ...trusting)).toMatchObject({ exit: 2 });
-    expect(await verify('held.json', ...trusting, '--operator', 'nobody')).toMatchObject({ exit: 2 });
+    expect(await verify('held.json', '--trust', 'root.pem', '--operator', 'nobody')).toMatchObject({ exit: 2 });
     expect(JSON.parse((await verify('held.json', ...trusting, '--json')).out)).toMatchObject({ holds: true });
   });
 
