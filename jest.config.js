@@ -11,5 +11,6 @@ export default {
   globalSetup: '<rootDir>/libs/testing/src/global-setup.mjs',
   globalTeardown: '<rootDir>/libs/testing/src/global-teardown.mjs',
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // one more than the cores it is meant for: half of the time specs wait, for sessions, leases and retry tiers to end
+  maxWorkers: 3,
 };
