@@ -3,13 +3,13 @@ import { startServers, sweepFolders, MissingTool } from '@postgang/deploy-local'
 import { addLocalAgency, launch, settingsFor } from '@postgang/launch';
 import { createLogger, kafkaClient, kafkaProducer } from '@postgang/runtime';
 import { startSandbox } from '@postgang/sandbox';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { Agency, type DemoLetter } from './agency.js';
 import { CAST, nationalIdOf, type Part } from './cast.js';
 import { letterPdf } from './letter-pdf.js';
 import { optionsFrom } from './options.js';
 
-/** `npm run demo [-- --letters N --json --keep]`: real letters over both doors to a cast of recipients, expected and actual ends, counts on both sides. */
+/** `npm run demo [-- --letters N --json --keep --stay]`: real letters over both doors to a cast of recipients, expected and actual ends, counts on both sides. */
 const options = optionsFrom(process.argv.slice(2));
 const wanted = options.letters;
 
@@ -17,20 +17,35 @@ const AGENCY = '310000027';
 const GIVE_UP_MS = 120_000 + wanted * 50;
 /** An orderly end takes a second or two; what hangs is left to the supervisors, who end it when we are gone. */
 const CLOSE_MS = 5_000;
+/** What the samples of the README and the command line need, as a shell reads it. */
+const FOR_SHELLS = [
+  ...['API', 'SANDBOX', 'INGRESS_KEY', 'POSTGRES_URL', 'KAFKA_BROKERS', 'REDIS_URL', 'KEY_RING_FILE', 'DOCUMENT_STORE'],
+  'DOCUMENT_KEYS_FILE',
+];
+const ENV_FILE = '.postgang/demo.env';
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const closing: (() => Promise<unknown>)[] = [];
+/** Folder of a demo that keeps nothing. */
+let leftBehind: string | undefined;
 async function close(): Promise<void> {
   for (const step of closing.splice(0).reverse()) await step().catch(() => undefined);
 }
 let interrupted = false;
+/** Exit code of a demo that has ended and stays. */
+let ended: number | undefined;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     // Ctrl-C reaches us from the terminal and from npm: however often it comes, it is one end
     if (interrupted) return;
     interrupted = true;
     say('Stopping …');
-    setTimeout(() => process.exit(130), CLOSE_MS);
-    void close().then(() => process.exit(130));
+    const leave = (): never => {
+      // whatever did not stop in time: keys and documents do not stay behind
+      if (leftBehind !== undefined) rmSync(leftBehind, { recursive: true, force: true });
+      process.exit(ended ?? 130);
+    };
+    setTimeout(leave, CLOSE_MS);
+    void close().then(leave);
   });
 
 try {
@@ -62,6 +77,7 @@ async function demo(): Promise<number> {
   // what killed demos left; a kept one is kept until the next
   sweepFolders('.postgang', options.keep ? 'demo' : 'demo-');
   mkdirSync(dir, { recursive: true });
+  if (!options.keep) leftBehind = dir;
   closing.push(() => Promise.resolve(options.keep || rmSync(dir, { recursive: true, force: true })));
   say('Starting Kafka, PostgreSQL and Redis …');
   const servers = await startServers({ dir, log: say, keep: options.keep });
@@ -76,7 +92,8 @@ async function demo(): Promise<number> {
     ['provider-dispatch'],
   ]);
   closing.push(() => launched.stop());
-  const agency = new Agency(launched.api, await addLocalAgency(settings, sandbox.url, { orgnr: AGENCY, kafka: true }));
+  const local = await addLocalAgency(settings, sandbox.url, { orgnr: AGENCY, kafka: true });
+  const agency = new Agency(launched.api, local);
 
   say(`Handing in ${wanted} letters over both doors …`);
   const sent = await handIn(agency, settings);
@@ -85,7 +102,22 @@ async function demo(): Promise<number> {
     messages: { accepted: number; distinctMessageIds: number };
   };
   if (options.keep) say(`Data and logs are kept in ${dir} until the next demo with --keep.`);
-  return report(sent, counts.messages);
+  const code = report(sent, counts.messages);
+  if (options.stay)
+    await stay(code, { ...settings, API: launched.api, SANDBOX: sandbox.url, INGRESS_KEY: local.ingressKey ?? '' });
+  return code;
+}
+
+async function stay(code: number, settings: Readonly<Record<string, string>>): Promise<never> {
+  const lines = [
+    ...FOR_SHELLS.map((name) => [name, settings[name] ?? '']),
+    ['BROKERS', settings['KAFKA_BROKERS'] ?? ''],
+  ];
+  writeFileSync(ENV_FILE, lines.map(([name, value]) => `export ${name}='${value}'\n`).join(''), { mode: 0o600 });
+  closing.push(() => Promise.resolve(rmSync(ENV_FILE, { force: true })));
+  ended = code;
+  say(`All of it goes on running until Ctrl-C. In another shell: . ${ENV_FILE}`);
+  return new Promise(() => undefined);
 }
 
 async function handIn(agency: Agency, settings: Readonly<Record<string, string>>): Promise<Sent[]> {

@@ -82,6 +82,8 @@ export const BESIDE: Readonly<Record<string, string>> = {
   restored: 'done again at the next start',
   'pull noted': 'only rises; told again every quarter of a minute',
   'overdue told': 'services/receipts, deadlines',
+  'day closed': 'services/receipts, day roots',
+  'revocation list kept': 'for evidence; looked for and kept again at the next look',
 };
 
 /** The same as the steps of another record of the same stage. */

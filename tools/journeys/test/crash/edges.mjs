@@ -41,6 +41,8 @@ const STATEMENTS = [
   ['letter known', /INSERT INTO letter \(id\)/],
   ['pull noted', /INSERT INTO provider_pull /],
   ['overdue told', /UPDATE expectation e SET published_at/],
+  ['day closed', /INSERT INTO (?:closed_day|day_chunk|day_root) /],
+  ['revocation list kept', /INSERT INTO revocation_list /],
   ['parked letters given back', /DELETE FROM parked_letter/],
   ['unused uploads dropped', /DELETE FROM document /],
   ['position', /INSERT INTO consumed_offset /],
