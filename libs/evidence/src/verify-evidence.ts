@@ -320,7 +320,8 @@ class Verifying {
     const [root] = roots.keys();
     if (root !== undefined && root !== first?.day)
       throw new EvidenceError(`root ${root}`, 'no path leads to the first');
-    if (covered < entries.length) throw new EvidenceError(`entry ${covered + 1}`, 'no root holds it');
+    if (covered < entries.length)
+      throw new EvidenceError(`entry ${covered + 1}`, 'no root holds it: its day is not closed yet, or it was cut off');
   }
 
   private checkRevealed(): { field: string; value: string }[] {

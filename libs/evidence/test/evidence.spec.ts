@@ -195,7 +195,11 @@ describe('the position that is named', () => {
       'path 2026-11-24: does not end at the root',
       ({ paths }) => ({ paths: at(paths, 1, { ...paths[0], day: '2026-11-24' }) }),
     ],
-    ['a path taken away', 'entry 4: no root holds it', ({ paths }) => ({ paths: paths.slice(0, 1) })],
+    [
+      'a path taken away',
+      'entry 4: no root holds it: its day is not closed yet, or it was cut off',
+      ({ paths }) => ({ paths: paths.slice(0, 1) }),
+    ],
     [
       'a root taken away',
       'root 2026-11-25: does not follow 2026-11-23',
@@ -207,7 +211,11 @@ describe('the position that is named', () => {
       ({ roots }) => ({ roots: roots.slice(0, -1) }),
     ],
     ['all roots taken away', 'path 2026-11-23: no root of that day', () => ({ roots: [], through: null })],
-    ['roots and paths taken away', 'entry 1: no root holds it', () => ({ roots: [], paths: [], through: null })],
+    [
+      'roots and paths taken away',
+      'entry 1: no root holds it: its day is not closed yet, or it was cut off',
+      () => ({ roots: [], paths: [], through: null }),
+    ],
     [
       'a signature spoilt',
       'root 2: signature-invalid',

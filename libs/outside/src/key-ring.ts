@@ -123,11 +123,6 @@ export class KeyRing {
     }
   }
 
-  /** Search by a personal identifier without storing it: HMAC-SHA-256 with the scope `search`, a long-lived key of its own. */
-  searchHash(value: string): Buffer {
-    return this.mac('search', value);
-  }
-
   /**
    * HMAC-SHA-256 with the active key of a scope: compares what must not be guessed from the result. The scope's key must live as long as what was
    * made with it, and serve nothing else. Throws {@link UnknownKey}.

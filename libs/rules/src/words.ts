@@ -51,9 +51,8 @@ export const REFUSALS = {
   'print-not-ordered': 'The letter must go on paper, and it was handed in without print options.',
   'print-needs-pdf': 'The letter must go on paper, and not every document is a PDF.',
   deceased: 'The recipient is registered as dead.',
-  'sender-not-authorised': 'The sender has not delegated this to Postgang, or the delegation has ended.',
   'provider-refused': 'The provider refused the letter.',
-  'package-too-large': 'The sealed package is larger than the provider takes.',
+  'provider-unreachable': 'The letter was given up without an answer of the provider, after all attempts.',
 } as const;
 export type RefusalReason = keyof typeof REFUSALS;
 

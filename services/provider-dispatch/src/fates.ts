@@ -139,16 +139,15 @@ const traceOf = ({ traceparent }: Effect) => (traceparent === undefined ? {} : {
 const endedAt = (effect: Effect): number => effect.doneAt?.getTime() ?? 0;
 
 function refusalOf(effect: Effect, { sender, reference }: LetterDispatch) {
-  const refused = effect.state === 'REFUSED';
-  const sentence = refused ? REFUSALS['provider-refused'] : 'The provider could not be reached.';
+  const reason = effect.state === 'REFUSED' ? 'provider-refused' : 'provider-unreachable';
   return {
     about: 'LEG' as const,
     letterId: effect.letterId,
     sender,
     reference,
     leg: effect.leg,
-    reason: refused ? 'provider-refused' : 'provider-unreachable',
-    detail: `${sentence} (${effect.reason ?? ''})`,
+    reason,
+    detail: `${REFUSALS[reason]} (${effect.reason ?? ''})`,
     pointer: null,
     stage: 'provider-dispatch',
     refusedAt: endedAt(effect),

@@ -26,7 +26,7 @@ export function agencyCommands(program: Command): void {
   const group = program
     .command('agency')
     .description('agencies that may hand in letters')
-    .addHelpText('after', ENVIRONMENT);
+    .addHelpText('afterAll', ENVIRONMENT);
   group
     .command('add')
     .description('adds an agency or changes it')

@@ -33,7 +33,7 @@ export function deadLetterCommands(program: Command): void {
     .command('dead-letters')
     .description('records that could not be processed and wait for a person')
     .addHelpText(
-      'after',
+      'afterAll',
       '\nReads KAFKA_BROKERS, KAFKA_SSL_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD_FILE and TOPIC_PREFIX as the services do.',
     );
   withFilter(group.command('list').description('one line for each: where it lies, since when, its letter, why'))

@@ -26,7 +26,7 @@ export function effectCommands(program: Command): void {
   const group = program
     .command('effects')
     .description('what was done outside and cannot be undone: letters handed over, mails sent')
-    .addHelpText('after', '\nReads POSTGRES_URL as the services do.');
+    .addHelpText('afterAll', '\nReads POSTGRES_URL as the services do.');
   group
     .command('list')
     .description(

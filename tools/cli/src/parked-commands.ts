@@ -15,7 +15,7 @@ export function parkedCommands(program: Command): void {
   const group = program
     .command('parked')
     .description('letters that wait before they are routed')
-    .addHelpText('after', '\nReads POSTGRES_URL as the services do.');
+    .addHelpText('afterAll', '\nReads POSTGRES_URL as the services do.');
   group
     .command('list')
     .description('whose letters wait, why, how many, and since when')

@@ -39,7 +39,7 @@ export function redriveCommands(program: Command): void {
   const group = program
     .command('redrive')
     .description('dead letters sent again, by a frozen plan')
-    .addHelpText('after', ENVIRONMENT);
+    .addHelpText('afterAll', ENVIRONMENT);
   const by = (command: Command): Command => command.option('--by <name>', 'who you are');
   by(withFilter(group.command('plan').description('draws up what would be sent again, and keeps it; sends nothing')))
     .option('--leave-late', 'leaves out what is past its deadline')

@@ -21,6 +21,8 @@ const config = runtimeConfig
   })
   .extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap() });
 
+const stuckConfig = config.pick({ POSTGRES_URL: true, CLOCK_START: true, CLOCK_RATE: true });
+
 const ENVIRONMENT = `
 Reads POSTGRES_URL, KAFKA_BROKERS (with KAFKA_SSL_CA_FILE, KAFKA_USERNAME, KAFKA_PASSWORD_FILE, TOPIC_PREFIX) and REDIS_URL as the services do.
 Whoever of them is away is named, and only its facts are missing. Exit code 1: no such letter.`;
@@ -82,7 +84,7 @@ function idOf(letter: string | undefined, { reference, sender }: WhyOptions): st
 const settings = (command: string): WhySettings => parseConfig(command, config, process.env);
 
 async function stuck(options: { sender?: string; atLeast: string; most: string }): Promise<StuckLetter[]> {
-  const { POSTGRES_URL, CLOCK_START, CLOCK_RATE } = settings('postgang stuck');
+  const { POSTGRES_URL, CLOCK_START, CLOCK_RATE } = parseConfig('postgang stuck', stuckConfig, process.env);
   const [atLeast, most] = [Number(options.atLeast), Number(options.most)];
   if (!(atLeast >= 0)) throw new UsageError('--at-least takes seconds');
   if (!(Number.isInteger(most) && most >= 1 && most <= 10_000)) throw new UsageError('--most takes 1 to 10000');
@@ -159,7 +161,7 @@ function textOf(report: Report): string {
     `  cause   ${cause.id}: ${cause.sentence}`,
     next === null
       ? '  next    nothing'
-      : `  next    ${next.event}, owed by ${next.owedBy}${since(next.since)}${next.by === null ? '' : `, by ${next.by.toISOString()}`}${report.late ? '  LATE' : ''}`,
+      : `  next    ${next.event}, owed by ${next.owedBy}${since(next.since)}${next.by === null ? '' : `, by ${next.by.toISOString()}`}${report.late ? '  LATER THAN USUAL' : ''}`,
     ...(usual === null ? [] : [`  usual   ${usualText(usual)}`]),
     ...Object.entries(report.signs).map(([name, value]) => `  sign    ${name}: ${JSON.stringify(value)}`),
     ...cause.steps.map((step, index) => `  ${index === 0 ? 'do    ' : '      '}  ${index + 1}. ${step}`),

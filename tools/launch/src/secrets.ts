@@ -14,7 +14,7 @@ export function localSecrets(dir: string): { keyRingFile: string; documentKeysFi
   const once = (file: string, content: () => unknown): void => {
     if (!existsSync(file)) writeFileSync(file, JSON.stringify(content()), { mode: 0o600 });
   };
-  const scopes = ['internal', 'content', 'search', ...PROVIDERS_WITH_TOPICS.map((provider) => `provider:${provider}`)];
+  const scopes = ['internal', 'content', ...PROVIDERS_WITH_TOPICS.map((provider) => `provider:${provider}`)];
   once(keyRingFile, () => Object.fromEntries(scopes.map((name) => [name, scope()])));
   once(documentKeysFile, scope);
   return { keyRingFile, documentKeysFile };

@@ -97,17 +97,30 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Every mistake at once, by name, never with the value: values may be secrets. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
+  /** Of a command; a service that cannot start ends with 1. */
+  readonly exitCode = 2;
 }
 
 export function parseConfig<T>(service: string, schema: z.ZodType<T>, environment: Environment): T {
-  const parsed = schema.safeParse(withFiles(schema, environment));
+  const given = withFiles(schema, environment);
+  const parsed = schema.safeParse(given);
   if (!parsed.success) {
-    const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(all)'}: ${issue.message}`);
+    const lines = parsed.error.issues.map(({ path, message }) => {
+      const [key = '(all)'] = path.map(String);
+      return `  ${key}: ${key in given && given[key] !== undefined ? message : missing(schema, key, message)}`;
+    });
     throw new ConfigError(`${service}: the configuration is wrong\n${lines.join('\n')}`);
   }
   const contradictions = contradictionsIn(parsed.data as Partial<RuntimeConfig>);
   if (contradictions.length > 0) throw new ConfigError(`${service}: ${contradictions.join('; ')}`);
   return parsed.data;
+}
+
+/** What is not there is told by what it is for. */
+function missing(schema: z.ZodType, key: string, message: string): string {
+  const known = schema instanceof z.ZodObject ? (schema.shape as Record<string, z.ZodType>)[key] : undefined;
+  if (known === undefined) return message;
+  return known.description === undefined ? 'is missing' : `is missing: ${known.description}`;
 }
 
 function contradictionsIn(config: Partial<RuntimeConfig>): string[] {

@@ -28,10 +28,10 @@ export function inWords({ from, to, now, sender, tally, unread }: Books): string
   const head = `Books of letters accepted from ${from.toISOString()} to ${to.toISOString()}${sender === undefined ? '' : ` by ${sender}`}, as of ${now.toISOString()}\n\n`;
   const sums = [
     line('accepted', tally.accepted),
-    ...Object.entries(LABELS).map(([ending, label]) =>
+    ...Object.entries(LABELS).flatMap(([ending, label]) => [
       line(`  ${label}`, tally.endings[ending as keyof typeof LABELS]),
-    ),
-    ...(tally.parked === 0 ? [] : [line('    of these parked for a person', tally.parked)]),
+      ...(ending === 'in-flight' && tally.parked > 0 ? [line('    of these parked for a person', tally.parked)] : []),
+    ]),
     '\n',
     line('handed over per ledger', ledger.handedOver),
     line('  settled by asking', ledger.settledByAsking),
