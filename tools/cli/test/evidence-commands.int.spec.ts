@@ -215,7 +215,10 @@ describe('postgang evidence', () => {
   it('tells that a letter of today is held by no root yet', async () => {
     const exported = await postgang('export', NEW, '--out', file('new.json'));
     expect(exported.err).toMatch(/^Entries 1–2 are held by no signed root yet/);
-    expect(await verify('new.json', ...trusting)).toMatchObject({ exit: 1, error: 'entry 1: no root holds it: its day is not closed yet, or it was cut off' });
+    expect(await verify('new.json', ...trusting)).toMatchObject({
+      exit: 1,
+      error: 'entry 1: no root holds it: its day is not closed yet, or it was cut off',
+    });
   });
 
   it('finds a letter whose whole history was written anew', async () => {
