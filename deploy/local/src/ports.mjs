@@ -4,18 +4,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** Below the range from which systems take ports for outgoing connections, so that none is snatched between our look and the server's start. */
 const FIRST = 20_000;
 const LAST = 32_000;
-const TRIES = 200;
+/** Processes that start side by side have neighbouring ids: each takes its ports from a place of its own. */
+const EACH = 97;
 
-/** Ports of the loopback address that are free now, all different. @param {number} count @returns {Promise<number[]>} */
+let next = (process.pid * EACH) % (LAST - FIRST);
+
+/**
+ * Ports of the loopback address that are free now. A port is given once: whoever got it may not listen on it yet.
+ * @param {number} count @returns {Promise<number[]>}
+ */
 export async function freePorts(count) {
-  /** @type {Set<number>} */
-  const found = new Set();
-  for (let tries = 0; found.size < count; tries++) {
-    if (tries === TRIES) throw new Error(`no free port found between ${FIRST} and ${LAST}`);
-    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
-    if (await isFree(port)) found.add(port);
+  /** @type {number[]} */
+  const found = [];
+  for (let tries = 0; found.length < count; tries++) {
+    if (tries === LAST - FIRST) throw new Error(`no ${count} free ports between ${FIRST} and ${LAST}`);
+    const port = FIRST + next;
+    next = (next + 1) % (LAST - FIRST);
+    if (await isFree(port)) found.push(port);
   }
-  return [...found];
+  return found;
 }
 
 /** @param {number} port @returns {Promise<boolean>} */
