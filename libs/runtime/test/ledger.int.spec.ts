@@ -56,10 +56,14 @@ async function queue(count: number, more: Partial<NewEffect> = {}, lagMs = 0): P
   await ledger.queue(
     ids.map((id) => newEffect(id, more)),
     [],
-    lagMs,
+    { lagMs, leaseMs: LEASE_MS },
   );
   return ids;
 }
+
+const NOW = { lagMs: 0, leaseMs: LEASE_MS };
+const claim = (most: number, provider = PROVIDER): Promise<Effect[]> =>
+  ledger.claim(new Map([[provider, most]]), LEASE_MS);
 
 const ended = (effect: Effect, state: EffectState, more: Partial<EffectOutcome> = {}): EffectOutcome => ({
   id: effect.id,
@@ -88,7 +92,7 @@ const timePasses = (): Promise<unknown> => source.query("UPDATE effect SET not_b
 describe('the effect ledger', () => {
   it('gives each effect to one of the workers that ask at the same time', async () => {
     await queue(200);
-    const claims = await Promise.all(Array.from({ length: 8 }, () => ledger.claim(PROVIDER, 40, LEASE_MS)));
+    const claims = await Promise.all(Array.from({ length: 8 }, () => claim(40)));
     const ids = claims.flat().map(({ id }) => id);
     expect(ids).toHaveLength(200);
     expect(new Set(ids).size).toBe(200);
@@ -96,29 +100,58 @@ describe('the effect ledger', () => {
 
   it('queues an effect once, whatever has become of it', async () => {
     const [id] = (await queue(1)) as [string];
-    const [effect] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
+    const [effect] = (await claim(1)) as [Effect];
     await ledger.record([ended(effect, 'HANDED_OVER')]);
-    await ledger.queue([newEffect(id, { lane: 'x', payload: Buffer.from('other') })], [], 0);
+    await ledger.queue([newEffect(id, { lane: 'x', payload: Buffer.from('other') })], [], NOW);
     expect(await stateOf(id)).toMatchObject({ state: 'HANDED_OVER', attempts: 1 });
+  });
+
+  it('claims for several providers at once, from each as much as it has room for', async () => {
+    await queue(3);
+    await queue(3, { provider: 'eboks' });
+    const rooms = new Map([
+      [PROVIDER, 2],
+      ['eboks', 1],
+      ['print', 5],
+    ]);
+    const claimed = await ledger.claim(rooms, LEASE_MS);
+    expect(claimed.map(({ provider }) => provider).sort()).toEqual([PROVIDER, PROVIDER, 'eboks'].sort());
+    expect(counted.get('intended')).toBe(3);
+  });
+
+  it('writes down the intention with an effect that is carried out at once, once', async () => {
+    const [mine, doubted, theirs] = [randomUUID(), randomUUID(), randomUUID()];
+    await ledger.queue([newEffect(theirs)], [], NOW);
+    const batch = [
+      newEffect(mine, { inHand: true }),
+      newEffect(mine, { inHand: true }),
+      newEffect(doubted, { inHand: true, perhapsDone: true }),
+      newEffect(theirs, { inHand: true }),
+    ];
+    expect(await ledger.queue(batch, [], NOW)).toMatchObject([{ id: mine, state: 'INTENDED', attempts: 1, fence: 1 }]);
+    expect(await ledger.queue(batch, [], NOW)).toEqual([]);
+    expect(await stateOf(mine)).toMatchObject({ state: 'INTENDED', attempts: 1 });
+    expect(await stateOf(doubted)).toMatchObject({ state: 'UNCERTAIN' });
+    expect(await claim(10)).toMatchObject([{ id: theirs }]);
   });
 
   it('holds what a vanished worker had for uncertain, and leaves it to settling', async () => {
     const [id] = (await queue(1)) as [string];
-    await ledger.claim(PROVIDER, 1, LEASE_MS);
+    await claim(1);
     expect(await ledger.claimUncertain(10, LEASE_MS, 0)).toHaveLength(0);
     await leaseRunsOut();
     await ledger.claimUncertain(10, LEASE_MS, 0);
     expect(await stateOf(id)).toMatchObject({ state: 'UNCERTAIN', reason: 'lease-ran-out' });
     await timePasses();
     const [effect] = (await ledger.claimUncertain(10, LEASE_MS, 0)) as [Effect];
-    expect(await ledger.claim(PROVIDER, 10, LEASE_MS)).toHaveLength(0);
+    expect(await claim(10)).toHaveLength(0);
     const done = await ledger.record([ended(effect, 'HANDED_OVER', { settled: 'provider-has-it' })]);
     expect(done).toMatchObject([{ id, state: 'HANDED_OVER', settled: true }]);
   });
 
   it('does not let a worker that wakes up late write over what was settled meanwhile', async () => {
     const [id] = (await queue(1)) as [string];
-    const [late] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
+    const [late] = (await claim(1)) as [Effect];
     await leaseRunsOut();
     await ledger.claimUncertain(10, LEASE_MS, 0);
     expect(await ledger.record([ended(late, 'QUEUED')])).toEqual([]);
@@ -127,24 +160,24 @@ describe('the effect ledger', () => {
 
   it('keeps what must wait until its time, and does not count an attempt that was never made', async () => {
     const [id] = (await queue(1)) as [string];
-    const [effect] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
+    const [effect] = (await claim(1)) as [Effect];
     await ledger.record([ended(effect, 'QUEUED', { waitMs: 60_000, free: true, reason: 'down' })]);
-    expect(await ledger.claim(PROVIDER, 1, LEASE_MS)).toHaveLength(0);
+    expect(await claim(1)).toHaveLength(0);
     expect(await stateOf(id)).toMatchObject({ state: 'QUEUED', attempts: 0 });
     await timePasses();
-    expect(await ledger.claim(PROVIDER, 1, LEASE_MS)).toMatchObject([{ id, attempts: 1 }]);
+    expect(await claim(1)).toMatchObject([{ id, attempts: 1 }]);
   });
 
   it('holds back the post of one agency and nobody else', async () => {
     await queue(3, { lane: 'blocked' });
     const [free] = await queue(1, { lane: 'free' });
     await ledger.hold(['blocked'], 30_000);
-    expect((await ledger.claim(PROVIDER, 10, LEASE_MS)).map(({ id }) => id)).toEqual([free]);
+    expect((await claim(10)).map(({ id }) => id)).toEqual([free]);
   });
 
   it('finds what a crash left unpublished, and not what is in hand', async () => {
     const [id] = (await queue(1)) as [string];
-    const [effect] = (await ledger.claim(PROVIDER, 1, LEASE_MS)) as [Effect];
+    const [effect] = (await claim(1)) as [Effect];
     await ledger.record([ended(effect, 'REFUSED', { reason: 'no' })]);
     expect(await ledger.unpublished(10, 60_000)).toHaveLength(0);
     expect(await ledger.unpublished(10, -1_000)).toMatchObject([{ id, state: 'REFUSED', reason: 'no' }]);
@@ -154,7 +187,7 @@ describe('the effect ledger', () => {
 
   it('asks about silent effects once in a while, never about answered ones, and takes back what was given up', async () => {
     const [silent, answered] = (await queue(2)) as [string, string];
-    const effects = await ledger.claim(PROVIDER, 2, LEASE_MS);
+    const effects = await claim(2);
     await ledger.record(effects.map((effect) => ended(effect, 'HANDED_OVER')));
     await ledger.markPublished([silent, answered]);
     await ledger.markAnswered([answered]);
@@ -170,18 +203,18 @@ describe('the effect ledger', () => {
   it('settles first what was perhaps done before the database was restored', async () => {
     const [id] = (await queue(1, { perhapsDone: true }, 60_000)) as [string];
     expect(await stateOf(id)).toEqual({ state: 'UNCERTAIN', attempts: 0, reason: 'restored' });
-    expect(await ledger.claim(PROVIDER, 1, LEASE_MS)).toEqual([]);
+    expect(await claim(1)).toEqual([]);
     expect(await ledger.claimUncertain(1, LEASE_MS, 0)).toEqual([]);
     await timePasses();
     const [effect] = (await ledger.claimUncertain(1, LEASE_MS, 0)) as [Effect];
     await ledger.record([ended(effect, 'QUEUED', { settled: 'never-arrived' })]);
-    expect(await ledger.claim(PROVIDER, 1, LEASE_MS)).toMatchObject([{ id, attempts: 1 }]);
+    expect(await claim(1)).toMatchObject([{ id, attempts: 1 }]);
   });
 
   it('doubts all that waits or was in hand when the backup was taken, and nothing that had come to an end', async () => {
     const [waiting] = (await queue(1)) as [string];
     const [done, held] = (await queue(2, { provider: 'eboks' })) as [string, string];
-    const effects = await ledger.claim('eboks', 2, LEASE_MS);
+    const effects = await claim(2, 'eboks');
     await ledger.record(effects.filter(({ id }) => id === done).map((effect) => ended(effect, 'HANDED_OVER')));
     expect(await ledger.doubtAll(0)).toBe(2);
     for (const id of [waiting, held])
@@ -194,15 +227,15 @@ describe('the effect ledger', () => {
 
   it('counts a second record of an effect as suppressed, also within one batch', async () => {
     const [id] = (await queue(1)) as [string];
-    await ledger.queue([newEffect(id), newEffect(id)], [], 0);
-    await ledger.queue([newEffect(id), newEffect(randomUUID())], [], 0);
+    await ledger.queue([newEffect(id), newEffect(id)], [], NOW);
+    await ledger.queue([newEffect(id), newEffect(randomUUID())], [], NOW);
     expect(await ledger.counts()).toMatchObject([{ effects: 2, recordsSuppressed: 2, doublesPrevented: 2 }]);
     expect(counted.get('record-suppressed')).toBe(2);
   });
 
   it('goes on asking about what is parked, and takes the word of an operator for it', async () => {
     const [clear, done, notDone] = (await queue(3)) as [string, string, string];
-    const effects = await ledger.claim(PROVIDER, 3, LEASE_MS);
+    const effects = await claim(3);
     await ledger.record(effects.map((effect) => ended(effect, 'PARKED', { reason: 'no-answer', asked: true })));
     expect(await ledger.unsettledCounts()).toEqual([{ provider: PROVIDER, state: 'PARKED', count: 3 }]);
     expect(await ledger.unsettled(2)).toMatchObject([{ state: 'PARKED', questions: 1, sender: '310000027' }, {}]);
@@ -216,9 +249,7 @@ describe('the effect ledger', () => {
     expect(await ledger.unpublished(10, -1_000)).toMatchObject(
       expect.arrayContaining([expect.objectContaining({ id: done, operatorNote: 'seen in their log', settled: true })]),
     );
-    expect(await ledger.claim(PROVIDER, 10, LEASE_MS)).toMatchObject([
-      { id: notDone, operatorNote: 'not in their log' },
-    ]);
+    expect(await claim(10)).toMatchObject([{ id: notDone, operatorNote: 'not in their log' }]);
     // nothing that is settled is settled by hand again
     for (const id of [clear, done, notDone, randomUUID()])
       expect(await ledger.settleByHand(id, false, 'x')).toBe(false);
@@ -237,7 +268,7 @@ describe('the effect ledger', () => {
 
   it('does not let a worker that asks write over what an operator settled meanwhile', async () => {
     const [id] = (await queue(1)) as [string];
-    await ledger.record((await ledger.claim(PROVIDER, 1, LEASE_MS)).map((effect) => ended(effect, 'UNCERTAIN')));
+    await ledger.record((await claim(1)).map((effect) => ended(effect, 'UNCERTAIN')));
     const asking = await ledger.claimUncertain(1, LEASE_MS, 0);
     await ledger.settleByHand(id, true, 'seen');
     expect(await ledger.record(asking.map((effect) => ended(effect, 'QUEUED')))).toEqual([]);
@@ -246,7 +277,7 @@ describe('the effect ledger', () => {
 
   it('can do without the columns of settling: version N−1 finds its table', async () => {
     const [id] = (await queue(1)) as [string];
-    await ledger.record((await ledger.claim(PROVIDER, 1, LEASE_MS)).map((effect) => ended(effect, 'PARKED')));
+    await ledger.record((await claim(1)).map((effect) => ended(effect, 'PARKED')));
     await source.query(EFFECT_SETTLING_UNDONE);
     try {
       expect(await stateOf(id)).toMatchObject({ state: 'UNCERTAIN' });
@@ -259,15 +290,15 @@ describe('the effect ledger', () => {
     /** A worker acts only on what it has claimed; the provider remembers what it was really given. */
     const step = fc.constantFrom('claim', 'answer', 'lose answer', 'fail', 'crash', 'settle', 'wake late');
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      fc.asyncProperty(fc.boolean(), fc.array(step, { minLength: 5, maxLength: 40 }), async (inHand, steps) => {
         await source.query('TRUNCATE effect');
-        const [id] = (await queue(1)) as [string];
+        const id = randomUUID();
         let given = 0;
         const late: Effect[] = [];
-        let held: Effect | undefined;
+        let [held] = await ledger.queue([newEffect(id, { inHand })], [], NOW);
         for (const what of steps) {
           await timePasses();
-          if (what === 'claim') held = (await ledger.claim(PROVIDER, 1, LEASE_MS))[0] ?? held;
+          if (what === 'claim') held = (await claim(1))[0] ?? held;
           else if (what === 'settle') {
             const [effect] = await ledger.claimUncertain(1, LEASE_MS, 0);
             if (effect !== undefined)

@@ -25,7 +25,7 @@ import { ReceiptPoller } from './receipt-poller.js';
 
 export const DOCUMENTS = Symbol('documents');
 
-/** The stage only queues; workers claim, call and publish, so a slow provider holds up no partition. */
+/** The stage only queues; others call and publish, so a slow provider holds up no partition. */
 @Controller()
 export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly ledger: EffectLedger;
@@ -92,6 +92,7 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
 
   @Stage('letter.dispatch.<provider>.v1', { everyMs: 200 })
   async handle(batch: readonly Received<'letter.dispatch.v1'>[]): Promise<readonly Outcome[]> {
+    if (this.dispatcher === undefined) throw new Error('a batch before the start');
     const effects = batch.map(({ event, traceparent, source }) => ({
       id: event.messageId,
       letterId: event.letterId,
@@ -105,8 +106,8 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
     const again = effects.filter((_, index) => batch[index]?.redrives !== undefined);
     const reopened = again.length === 0 ? undefined : await this.ledger.reopen(again, VISIBILITY_LAG_MS);
     const others = reopened === undefined ? effects : effects.filter(({ id }) => !reopened.has(id));
-    await this.ledger.queue(others, batch, VISIBILITY_LAG_MS);
-    this.dispatcher?.wake(new Set(batch.map(({ event }) => event.provider)));
+    await this.dispatcher.queue(others, batch);
+    if (reopened !== undefined) this.dispatcher.wake();
     return batch.map(() => publish());
   }
 

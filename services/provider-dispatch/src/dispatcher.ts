@@ -8,6 +8,8 @@ import {
   type Effect,
   type EffectLedger,
   type EffectOutcome,
+  type NewEffect,
+  type Received,
   type Runtime,
   type Worker,
 } from '@postgang/runtime';
@@ -42,52 +44,94 @@ export interface DispatcherParts {
 export class Dispatcher {
   private readonly ended: EndedEffects;
   private readonly heldSenders: HeldSenders;
-  private readonly lanes = new Map<string, { lane: ProviderLane; worker: Worker }>();
+  private readonly lanes: ReadonlyMap<string, ProviderLane>;
+  private readonly claimer: Worker;
   private readonly others: Worker[];
   private readonly calls = new Set<Promise<void>>();
+  private stopping = false;
 
   constructor(private readonly parts: DispatcherParts) {
     const { runtime, ledger, providers } = parts;
     this.ended = new EndedEffects(runtime, ledger);
     this.heldSenders = new HeldSenders(runtime, 2 * BLOCKED_MS);
-    for (const provider of providers) {
-      const lane = new ProviderLane(provider);
-      const turn = (): Promise<boolean> => this.handOver(lane);
-      this.lanes.set(provider, { lane, worker: startWorker(`hand over to ${provider}`, LOOK_MS, turn, runtime.log) });
-    }
+    this.lanes = new Map(providers.map((provider) => [provider, new ProviderLane(provider)]));
+    this.claimer = startWorker('hand over', LOOK_MS, () => this.claim(), runtime.log);
     this.others = [
       startWorker('settle', SETTLE_EVERY_MS, () => this.settle(), runtime.log),
       startWorker('ask about the silent', ASK_LOOK_MS, () => this.askAboutSilent(), runtime.log),
     ];
   }
 
-  /** There is something new in the ledger for these providers. */
-  wake(providers: Iterable<string>): void {
-    for (const provider of providers) this.lanes.get(provider)?.worker.wake();
+  /**
+   * Queues the effects of a batch. What finds a free place in its lane, with nobody waiting there, has its intention written down with it and goes out at
+   * once; the rest is claimed when there is room.
+   */
+  async queue(effects: readonly NewEffect[], batch: readonly Received[]): Promise<void> {
+    const now = performance.now();
+    const takes = ({ provider }: NewEffect): boolean => !this.stopping && this.lanes.get(provider)?.take(now) === true;
+    const offered = effects.map((effect) => ({ ...effect, inHand: takes(effect) }));
+    const waits = { lagMs: VISIBILITY_LAG_MS, leaseMs: LEASE_MS };
+    let intended: Effect[] = [];
+    try {
+      intended = await this.parts.ledger.queue(offered, batch, waits);
+    } finally {
+      for (const { provider, inHand } of offered) if (inHand) this.laneOf(provider).inFlight -= 1;
+    }
+    for (const effect of intended) this.handOver(effect);
+    if (offered.some(({ inHand }) => !inHand)) this.wake();
+  }
+
+  /** There is something in the ledger that nobody has in hand. */
+  wake(): void {
+    this.claimer.wake();
   }
 
   /** Claims nothing more, lets the calls on their way come back, and writes down and tells what came of them. */
   async stop(): Promise<void> {
-    await Promise.all([...[...this.lanes.values()].map(({ worker }) => worker), ...this.others].map((w) => w.stop()));
+    this.stopping = true;
+    await Promise.all([this.claimer, ...this.others].map((worker) => worker.stop()));
     await Promise.all(this.calls);
     await this.ended.stop();
     this.heldSenders.stop();
   }
 
-  private async handOver(lane: ProviderLane): Promise<boolean> {
-    const room = lane.room(performance.now());
-    if (room === 0) return false;
-    const effects = await this.parts.ledger.claim(lane.provider, room, LEASE_MS);
-    for (const effect of effects) {
-      lane.inFlight += 1;
-      const call = withTrace(effect.traceparent, () => this.carry(effect, lane)).finally(() => {
-        lane.inFlight -= 1;
-        this.calls.delete(call);
-        if (effects.length === room && lane.mostlyFree) this.lanes.get(lane.provider)?.worker.wake();
-      });
-      this.calls.add(call);
+  /** From all lanes that have room, in one statement. */
+  private async claim(): Promise<boolean> {
+    const now = performance.now();
+    const rooms = new Map([...this.lanes].map(([provider, lane]) => [provider, lane.room(now)]));
+    for (const [provider, room] of rooms) if (room === 0) rooms.delete(provider);
+    if (rooms.size === 0) return false;
+    for (const [provider, room] of rooms) this.laneOf(provider).inFlight += room;
+    let effects: Effect[] = [];
+    try {
+      effects = await this.parts.ledger.claim(rooms, LEASE_MS);
+    } finally {
+      const byProvider = Map.groupBy(effects, ({ provider }) => provider);
+      for (const [provider, room] of rooms) {
+        const lane = this.laneOf(provider);
+        lane.inFlight -= room;
+        lane.queued = (byProvider.get(provider)?.length ?? 0) === room;
+      }
     }
+    for (const effect of effects) this.handOver(effect);
     return false;
+  }
+
+  private handOver(effect: Effect): void {
+    const lane = this.laneOf(effect.provider);
+    lane.inFlight += 1;
+    const call = withTrace(effect.traceparent, () => this.carry(effect, lane)).finally(() => {
+      lane.inFlight -= 1;
+      this.calls.delete(call);
+      if (lane.queued && lane.mostlyFree) this.wake();
+    });
+    this.calls.add(call);
+  }
+
+  private laneOf(provider: string): ProviderLane {
+    const lane = this.lanes.get(provider);
+    if (lane === undefined) throw new Error(`${provider} is not handed over to here`);
+    return lane;
   }
 
   private async carry(effect: Effect, lane: ProviderLane): Promise<void> {

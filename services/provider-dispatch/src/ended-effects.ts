@@ -11,6 +11,7 @@ import { abandonedBy, draftOf } from './fates.js';
 /** Outcomes are written down together, at most this often (milliseconds). */
 const EVERY_MS = 200;
 const MARK_EVERY_MS = 1_000;
+const SWEEP_EVERY_MS = 5_000;
 const SWEPT_AT_ONCE = 500;
 /** Ends older than this that are not published were left by a crash. */
 const LEFT_BEHIND_MS = 10_000;
@@ -28,13 +29,15 @@ export class EndedEffects {
   private readonly unmarked = new Set<string>();
   private readonly recorder: Worker;
   private readonly marker: Worker;
+  private readonly sweeper: Worker;
 
   constructor(
     private readonly runtime: Runtime,
     private readonly ledger: EffectLedger,
   ) {
     this.recorder = startWorker('record outcomes', EVERY_MS, () => this.record(), runtime.log);
-    this.marker = startWorker('mark and sweep', MARK_EVERY_MS, () => this.markAndSweep(), runtime.log);
+    this.marker = startWorker('mark as published', MARK_EVERY_MS, () => this.mark(), runtime.log);
+    this.sweeper = startWorker('publish what was left', SWEEP_EVERY_MS, () => this.sweep(), runtime.log);
   }
 
   add(outcome: EffectOutcome): void {
@@ -54,6 +57,7 @@ export class EndedEffects {
   async stop(): Promise<void> {
     await this.recorder.stop();
     await this.record();
+    await this.sweeper.stop();
     await this.marker.stop();
     await this.mark();
   }
@@ -74,17 +78,17 @@ export class EndedEffects {
     return false;
   }
 
-  private async mark(): Promise<void> {
+  private async mark(): Promise<boolean> {
     const ids = [...this.unmarked];
-    if (ids.length === 0) return;
-    await this.ledger.markPublished(ids);
+    if (ids.length > 0) await this.ledger.markPublished(ids);
     for (const id of ids) this.unmarked.delete(id);
+    return false;
   }
 
-  private async markAndSweep(): Promise<boolean> {
-    await this.mark();
+  private async sweep(): Promise<boolean> {
     const left = await this.ledger.unpublished(SWEPT_AT_ONCE, LEFT_BEHIND_MS);
     await this.tell(left);
+    // or the next look would find them again
     await this.mark();
     return left.length === SWEPT_AT_ONCE;
   }

@@ -9,6 +9,15 @@ describe('a provider lane', () => {
     expect(lane.room(0)).toBe(4);
   });
 
+  it('lets nobody overtake those that wait, and nobody in beside the 64', () => {
+    const lane = new ProviderLane('digipost');
+    expect(lane.take(0)).toBe(false);
+    lane.queued = false;
+    expect(Array.from({ length: 65 }, () => lane.take(0)).indexOf(false)).toBe(64);
+    lane.inFlight = 0;
+    expect(lane.take(0)).toBe(false);
+  });
+
   it('pauses when the provider is away, then lets one letter probe', () => {
     const lane = new ProviderLane('digipost');
     lane.down(0, 1_000);

@@ -11,7 +11,10 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
 export class ProviderLane {
+  /** Places taken: by calls on their way, and by rows that are just being claimed or written. */
   inFlight = 0;
+  /** There may be rows that wait; what comes now would overtake them. */
+  queued = true;
   private pausedUntil = 0;
   private downs = 0;
 
@@ -21,6 +24,16 @@ export class ProviderLane {
   room(now: number): number {
     if (now < this.pausedUntil) return 0;
     return Math.max(0, (this.downs > 0 ? 1 : MOST_IN_FLIGHT) - this.inFlight);
+  }
+
+  /** Takes one place, unless there is none or others wait for it. */
+  take(now: number): boolean {
+    if (this.queued || this.room(now) === 0) {
+      this.queued = true;
+      return false;
+    }
+    this.inFlight += 1;
+    return true;
   }
 
   /** Room enough to be worth a look at the ledger. */

@@ -15,9 +15,11 @@ export interface NewEffect {
   readonly traceparent: string | undefined;
   /** Its record was consumed before this database was restored: somebody may have done it. */
   readonly perhapsDone?: boolean;
+  /** Whoever queues it carries it out at once: it begins as INTENDED, if it is new and was not perhaps done. */
+  readonly inHand?: boolean;
 }
 
-export interface Effect extends Omit<NewEffect, 'perhapsDone'> {
+export interface Effect extends Omit<NewEffect, 'perhapsDone' | 'inHand'> {
   readonly state: EffectState;
   readonly attempts: number;
   readonly settled: boolean;
@@ -111,6 +113,20 @@ const effectOf = ({ letter_id, done_at, settled_how, operator_note, traceparent,
   operatorNote: operator_note,
   traceparent: traceparent ?? undefined,
 });
+/** What the row says of an effect whose intention was written down with it. */
+const intendedFirst = ({ perhapsDone: _, inHand: __, ...effect }: NewEffect): Effect => ({
+  ...effect,
+  state: 'INTENDED',
+  attempts: 1,
+  settled: false,
+  settledHow: null,
+  operatorNote: null,
+  questions: 0,
+  fence: 1,
+  reason: null,
+  doneAt: null,
+});
+const isInHand = ({ inHand, perhapsDone }: NewEffect): boolean => inHand === true && perhapsDone !== true;
 /** TypeORM answers UPDATE … RETURNING with rows and their count. */
 const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?? []).map(effectOf);
 
@@ -125,7 +141,8 @@ const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?
  *   attempts exhausted → FAILED        HANDED_OVER → REFUSED when the provider gives up afterwards
  *   FAILED → QUEUED | UNCERTAIN        an operator has its record sent again | had, before a restore
  *
- * An effect that may have been done before a database was restored from a backup begins, or goes on, as UNCERTAIN.
+ * What is carried out at once begins as INTENDED. An effect that may have been done before a database was restored from a backup begins, or goes on, as
+ * UNCERTAIN.
  *
  * INTENDED is committed before the call, with a lease longer than the call may take and a fencing token: a worker that wakes up late cannot
  * write over what was settled meanwhile. What came of a row is published from the row, then marked.
@@ -138,25 +155,30 @@ export class EffectLedger {
 
   /**
    * One statement with the batch's offsets, hence one transaction. An effect that is there already stays as it is, and the record is counted as
-   * suppressed. One that was perhaps done is uncertain, and is settled by asking after `lagMs`.
+   * suppressed. One that was perhaps done is uncertain, and is settled by asking after `lagMs`. Returns those in hand whose intention is written down now.
    */
-  async queue(effects: readonly NewEffect[], batch: readonly Received[], lagMs: number): Promise<void> {
+  async queue(
+    effects: readonly NewEffect[],
+    batch: readonly Received[],
+    { lagMs, leaseMs }: { readonly lagMs: number; readonly leaseMs: number },
+  ): Promise<Effect[]> {
     // in id order, each once: a statement cannot meet a row twice, and two that share rows would wait for each other
     const byId = new Map(effects.map((effect) => [effect.id, effect]));
     const distinct = [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-    const again: { provider: string; count: number }[] = await this.database.query(
-      `WITH offsets AS (${ConsumedOffsets.clause(10)}),
+    const again: { id: string; provider: string }[] = await this.database.query(
+      `WITH offsets AS (${ConsumedOffsets.clause(12)}),
        queued AS (
-         INSERT INTO effect AS e (id, letter_id, leg, provider, lane, payload, traceparent, state, reason, not_before)
+         INSERT INTO effect AS e (id, letter_id, leg, provider, lane, payload, traceparent, state, reason, not_before, attempts, fence, lease_until)
          SELECT id, letter_id, leg, provider, lane, payload, traceparent,
-           CASE WHEN perhaps_done THEN 'UNCERTAIN' ELSE 'QUEUED' END,
+           CASE WHEN perhaps_done THEN 'UNCERTAIN' WHEN in_hand THEN 'INTENDED' ELSE 'QUEUED' END,
            CASE WHEN perhaps_done THEN 'restored' END,
-           now() + CASE WHEN perhaps_done THEN $9::int ELSE 0 END * interval '1 millisecond'
-         FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::boolean[])
-           AS t(id, letter_id, leg, provider, lane, payload, traceparent, perhaps_done)
+           now() + CASE WHEN perhaps_done THEN $10::int ELSE 0 END * interval '1 millisecond',
+           in_hand::int, in_hand::int, CASE WHEN in_hand THEN now() + $11::int * interval '1 millisecond' END
+         FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::boolean[], $9::boolean[])
+           AS t(id, letter_id, leg, provider, lane, payload, traceparent, perhaps_done, in_hand)
          ON CONFLICT (id) DO UPDATE SET suppressed = e.suppressed + 1
-         RETURNING e.provider, xmax <> 0 AS again)
-       SELECT provider, count(*)::int AS count FROM queued WHERE again GROUP BY provider`,
+         RETURNING e.id, e.provider, xmax <> 0 AS again)
+       SELECT id, provider FROM queued WHERE again`,
       [
         distinct.map((e) => e.id),
         distinct.map((e) => e.letterId),
@@ -166,11 +188,17 @@ export class EffectLedger {
         distinct.map((e) => e.payload),
         distinct.map((e) => e.traceparent ?? null),
         distinct.map((e) => e.perhapsDone === true),
+        distinct.map((e) => isInHand(e)),
         lagMs,
+        leaseMs,
         ...ConsumedOffsets.parameters(batch),
       ],
     );
-    for (const { provider, count } of again) this.onCounted('record-suppressed', provider, count);
+    for (const { provider } of again) this.onCounted('record-suppressed', provider, 1);
+    const known = new Set(again.map(({ id }) => id));
+    const intended = distinct.filter((effect) => isInHand(effect) && !known.has(effect.id));
+    for (const { provider } of intended) this.onCounted('intended', provider, 1);
+    return intended.map(intendedFirst);
   }
 
   /**
@@ -213,18 +241,19 @@ export class EffectLedger {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** Takes up to `most` rows of a provider and commits the intention. Other workers skip them. */
-  async claim(provider: string, most: number, leaseMs: number): Promise<Effect[]> {
+  /** Takes up to so many rows of each provider and commits the intention. Other workers skip them. */
+  async claim(rooms: ReadonlyMap<string, number>, leaseMs: number): Promise<Effect[]> {
     const claimed = updated(
       await this.database.query(
         `UPDATE effect SET state = 'INTENDED', attempts = attempts + 1, fence = fence + 1, lease_until = now() + $3 * interval '1 millisecond'
-         WHERE id IN (SELECT id FROM effect WHERE state = 'QUEUED' AND provider = $1 AND not_before <= now()
-                      ORDER BY not_before LIMIT $2 FOR UPDATE SKIP LOCKED)
+         WHERE id = ANY(ARRAY(SELECT due.id FROM unnest($1::text[], $2::int[]) AS lane(provider, room)
+           CROSS JOIN LATERAL (SELECT id FROM effect WHERE state = 'QUEUED' AND provider = lane.provider AND not_before <= now()
+                               ORDER BY not_before LIMIT lane.room FOR UPDATE SKIP LOCKED) AS due))
          RETURNING ${COLUMNS}`,
-        [provider, most, leaseMs],
+        [[...rooms.keys()], [...rooms.values()], leaseMs],
       ),
     );
-    if (claimed.length > 0) this.onCounted('intended', provider, claimed.length);
+    for (const { provider } of claimed) this.onCounted('intended', provider, 1);
     return claimed;
   }
 
@@ -239,17 +268,15 @@ export class EffectLedger {
 
   /** Takes rows whose outcome is unclear, parked ones too, and those whose lease ran out: whoever held them is gone. */
   async claimUncertain(most: number, leaseMs: number, lagMs: number): Promise<Effect[]> {
-    await this.database.query(
-      `UPDATE effect SET state = 'UNCERTAIN', fence = fence + 1, reason = 'lease-ran-out', not_before = now() + $1 * interval '1 millisecond'
-       WHERE state = 'INTENDED' AND lease_until < now()`,
-      [lagMs],
-    );
     return updated(
       await this.database.query(
-        `UPDATE effect SET fence = fence + 1, not_before = now() + $2 * interval '1 millisecond'
+        `WITH ran_out AS (
+           UPDATE effect SET state = 'UNCERTAIN', fence = fence + 1, reason = 'lease-ran-out', not_before = now() + $3 * interval '1 millisecond'
+           WHERE state = 'INTENDED' AND lease_until < now())
+         UPDATE effect SET fence = fence + 1, not_before = now() + $2 * interval '1 millisecond'
          WHERE id IN (SELECT id FROM effect WHERE state IN ('UNCERTAIN', 'PARKED') AND not_before <= now() ORDER BY not_before LIMIT $1 FOR UPDATE SKIP LOCKED)
          RETURNING ${COLUMNS}`,
-        [most, leaseMs],
+        [most, leaseMs, lagMs],
       ),
     );
   }
