@@ -19,8 +19,10 @@ import { handoverOf } from './handover.js';
 import { HeldSenders } from './held-senders.js';
 import { ProviderLane } from './provider-lane.js';
 
-/** Longer than a call with its token may take. */
-const LEASE_MS = 60_000;
+/** Longer than a call may take that begins in time, with its tokens (libs/providers, access point). */
+const LEASE_MS = 80_000;
+/** Whoever was held up longer than this (a stopped process, a disk that hangs) makes no call any more: it could outlast the lease. */
+const BEGUN_WITHIN_MS = 20_000;
 /** When nobody wakes them: rows whose waiting time is over, rows of other instances. */
 const LOOK_MS = 1_000;
 const SETTLE_EVERY_MS = 2_000;
@@ -38,6 +40,8 @@ export interface DispatcherParts {
   readonly store: DocumentStore;
   /** Those this service hands over to. */
   readonly providers: readonly string[];
+  /** Milliseconds of a monotonic clock. */
+  readonly now?: () => number;
 }
 
 /** Works off the ledger: hands over, settles what is unclear, asks about what has gone silent. */
@@ -49,9 +53,11 @@ export class Dispatcher {
   private readonly others: Worker[];
   private readonly calls = new Set<Promise<void>>();
   private stopping = false;
+  private readonly now: () => number;
 
   constructor(private readonly parts: DispatcherParts) {
-    const { runtime, ledger, providers } = parts;
+    const { runtime, ledger, providers, now = () => performance.now() } = parts;
+    this.now = now;
     this.ended = new EndedEffects(runtime, ledger);
     this.heldSenders = new HeldSenders(runtime, 2 * BLOCKED_MS);
     this.lanes = new Map(providers.map((provider) => [provider, new ProviderLane(provider)]));
@@ -67,7 +73,7 @@ export class Dispatcher {
    * once; the rest is claimed when there is room.
    */
   async queue(effects: readonly NewEffect[], batch: readonly Received[]): Promise<void> {
-    const now = performance.now();
+    const now = this.now();
     const takes = ({ provider }: NewEffect): boolean => !this.stopping && this.lanes.get(provider)?.take(now) === true;
     const offered = effects.map((effect) => ({ ...effect, inHand: takes(effect) }));
     const waits = { lagMs: VISIBILITY_LAG_MS, leaseMs: LEASE_MS };
@@ -77,7 +83,7 @@ export class Dispatcher {
     } finally {
       for (const { provider, inHand } of offered) if (inHand) this.laneOf(provider).inFlight -= 1;
     }
-    for (const effect of intended) this.handOver(effect);
+    for (const effect of intended) this.handOver(effect, now);
     if (offered.some(({ inHand }) => !inHand)) this.wake();
   }
 
@@ -97,7 +103,7 @@ export class Dispatcher {
 
   /** From all lanes that have room, in one statement. */
   private async claim(): Promise<boolean> {
-    const now = performance.now();
+    const now = this.now();
     const rooms = new Map([...this.lanes].map(([provider, lane]) => [provider, lane.room(now)]));
     for (const [provider, room] of rooms) if (room === 0) rooms.delete(provider);
     if (rooms.size === 0) return false;
@@ -113,14 +119,15 @@ export class Dispatcher {
         lane.queued = (byProvider.get(provider)?.length ?? 0) === room;
       }
     }
-    for (const effect of effects) this.handOver(effect);
+    for (const effect of effects) this.handOver(effect, now);
     return false;
   }
 
-  private handOver(effect: Effect): void {
+  /** `intendedAt`: not later than its lease began. */
+  private handOver(effect: Effect, intendedAt: number): void {
     const lane = this.laneOf(effect.provider);
     lane.inFlight += 1;
-    const call = withTrace(effect.traceparent, () => this.carry(effect, lane)).finally(() => {
+    const call = withTrace(effect.traceparent, () => this.carry(effect, lane, intendedAt)).finally(() => {
       lane.inFlight -= 1;
       this.calls.delete(call);
       if (lane.queued && lane.mostlyFree) this.wake();
@@ -134,9 +141,12 @@ export class Dispatcher {
     return lane;
   }
 
-  private async carry(effect: Effect, lane: ProviderLane): Promise<void> {
+  private async carry(effect: Effect, lane: ProviderLane, intendedAt: number): Promise<void> {
     try {
       const handover = await handoverOf(effect, this.parts.store, this.parts.runtime.keys);
+      // unless somebody has taken it over since, which the fence tells, it was certainly not done
+      if (this.now() - intendedAt > BEGUN_WITHIN_MS)
+        return this.ended.add(outcome(effect, 'QUEUED', 'held-up', 0, { free: true }));
       const result = await this.parts.provider.send(handover);
       this.note(lane, result);
       if (result.kind === 'sender-blocked') await this.holdSender(effect, result.reason);
@@ -160,7 +170,7 @@ export class Dispatcher {
   private note(lane: ProviderLane, result: SendResult): void {
     const { log, metrics } = this.parts.runtime;
     const was = lane.isDown;
-    if (result.kind === 'down') lane.down(result.waitMs, performance.now());
+    if (result.kind === 'down') lane.down(result.waitMs, this.now());
     else lane.up();
     if (was === lane.isDown) return;
     metrics.dependency(lane.provider, !lane.isDown);

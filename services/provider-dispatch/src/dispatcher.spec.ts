@@ -1,0 +1,126 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { packageDigest } from '@postgang/document-package';
+import type { DocumentStore } from '@postgang/document-store';
+import { KeyRing } from '@postgang/outside';
+import { conversationIdOf, encode, letterIdOf, messageIdOf } from '@postgang/pipeline';
+import type { Handover, Provider } from '@postgang/providers';
+import type { Effect, EffectLedger, EffectOutcome, NewEffect, Runtime } from '@postgang/runtime';
+import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { Dispatcher } from './dispatcher.js';
+
+const scope = () => ({ active: 'k1', keys: { k1: randomBytes(32).toString('base64') } });
+const keys = KeyRing.parse(JSON.stringify({ internal: scope(), search: scope(), 'provider:digipost': scope() }));
+const SENDER = '310000027';
+const PACKAGE = Buffer.from('sealed');
+
+function newEffect(reference: string): NewEffect {
+  const letterId = letterIdOf(SENDER, reference);
+  const ids = { messageId: messageIdOf(letterId, 1), conversationId: conversationIdOf(letterId, 1) };
+  const seal = (field: string, value: string): Buffer => keys.seal('provider:digipost', letterId, field, value);
+  const payload = encode('letter.dispatch.v1', {
+    ...ids,
+    ...{ letterId, leg: 1, sender: SENDER, reference, provider: 'digipost', providerOrganisation: '984661185' },
+    ...{ channel: 'DIGITAL_MAILBOX', kind: 'INFORMATION', avsenderidentifikator: null, invoiceReference: null },
+    ...{ packageRef: 'ref', packageSize: PACKAGE.length, packageDigest: packageDigest(PACKAGE), sealedAt: 0 },
+    mailbox: {
+      ...{ address: seal('mailbox.address', 'kari#1234'), nonSensitiveTitle: seal('nonSensitiveTitle', 'Brev') },
+      ...{ language: 'nb', securityLevel: 3, openingReceipt: false, effectiveAt: null },
+      ...{ email: null, emailText: null, mobile: null, smsText: null },
+    },
+    ...{ postalAddress: null, print: null },
+  });
+  const id = ids.messageId;
+  return { id, letterId, leg: 1, provider: 'digipost', lane: SENDER, payload, traceparent: undefined };
+}
+
+/** A ledger that writes down everything it is told, a provider that takes everything, a clock that stands still. */
+function scene() {
+  const told = new EventEmitter();
+  const sent: string[] = [];
+  const outcomes: EffectOutcome[] = [];
+  const queued: (readonly NewEffect[])[] = [];
+  const clock = { now: 0 };
+  let onGet = (): void => undefined;
+  const ledger = {
+    queue: (effects: readonly NewEffect[]) => {
+      queued.push(effects);
+      const inHand = effects.filter((effect) => effect.inHand === true);
+      return Promise.resolve(
+        inHand.map((effect) => ({ ...effect, state: 'INTENDED', attempts: 1, fence: 1 }) as Effect),
+      );
+    },
+    claim: () => Promise.resolve((told.emit('claimed'), [])),
+    claimUncertain: () => Promise.resolve([]),
+    claimUnanswered: () => Promise.resolve([]),
+    unpublished: () => Promise.resolve([]),
+    record: (ended: readonly EffectOutcome[]) => {
+      outcomes.push(...ended);
+      told.emit('recorded');
+      return Promise.resolve([]);
+    },
+  } as unknown as EffectLedger;
+  const provider = {
+    send: ({ messageId }: Handover) => {
+      sent.push(messageId);
+      return Promise.resolve({ kind: 'handed-over' });
+    },
+  } as unknown as Provider;
+  const gauge = { addCallback: () => undefined, removeCallback: () => undefined };
+  const runtime = {
+    keys,
+    log: { warn: () => undefined, info: () => undefined },
+    metrics: { dependency: () => undefined, meter: { createObservableGauge: () => gauge } },
+  } as unknown as Runtime;
+  const store = { get: () => Promise.resolve((onGet(), PACKAGE)) } as unknown as DocumentStore;
+  const parts = { runtime, ledger, provider, store, providers: ['digipost'], now: () => clock.now };
+  const dispatcher = new Dispatcher(parts);
+  const whileReading = (held: () => void): void => void (onGet = held);
+  return { dispatcher, told, sent, outcomes, queued, clock, whileReading };
+}
+
+let running: Dispatcher | undefined;
+afterEach(async () => {
+  await running?.stop();
+});
+
+describe('a letter that comes to its lane', () => {
+  it('goes out at once with its row when nobody waits there', async () => {
+    const { dispatcher, told, sent, outcomes } = scene();
+    running = dispatcher;
+    await once(told, 'claimed');
+    const effect = newEffect('at once');
+    await dispatcher.queue([effect], []);
+    await once(told, 'recorded');
+    expect(sent).toEqual([effect.id]);
+    expect(outcomes).toMatchObject([{ id: effect.id, fence: 1, state: 'HANDED_OVER' }]);
+  });
+
+  it('waits behind those that may lie in the ledger from before', async () => {
+    const { dispatcher, queued, sent } = scene();
+    running = dispatcher;
+    await dispatcher.queue([newEffect('behind')], []);
+    expect(queued[0]).toMatchObject([{ inHand: false }]);
+    expect(sent).toEqual([]);
+  });
+
+  it('is only queued by a service that is about to end', async () => {
+    const { dispatcher, told, queued } = scene();
+    await once(told, 'claimed');
+    await dispatcher.stop();
+    await dispatcher.queue([newEffect('too late')], []);
+    expect(queued[0]).toMatchObject([{ inHand: false }]);
+  });
+
+  it('is not sent by a worker that was held up and whose lease may be over when the call ends', async () => {
+    const { dispatcher, told, sent, outcomes, clock, whileReading } = scene();
+    running = dispatcher;
+    await once(told, 'claimed');
+    whileReading(() => (clock.now += 20_001));
+    const effect = newEffect('held up');
+    await dispatcher.queue([effect], []);
+    await once(told, 'recorded');
+    expect(sent).toEqual([]);
+    expect(outcomes).toMatchObject([{ id: effect.id, fence: 1, state: 'QUEUED', free: true }]);
+  });
+});
