@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, testServers } from '@postgang/testing';
 import { LocalServer, TcpProxy } from '@postgang/testing/faults';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { AGENCY, form, letter, Rig } from './rig.js';
+import { AGENCY, form, letter, PDF, Rig } from './rig.js';
 
 interface Heard {
   readonly status: number;
@@ -24,6 +25,18 @@ async function handIn(rig: Rig, json: unknown): Promise<Heard> {
   const { letterId } = (await answer.json()) as { letterId: string };
   const ms = performance.now() - began;
   return { status: answer.status, retryAfter: answer.headers.get('retry-after'), letterId, ms };
+}
+
+async function ask(rig: Rig, path: string, upload?: Buffer): Promise<Omit<Heard, 'letterId'>> {
+  const began = performance.now();
+  const scope = upload === undefined ? 'postgang:letters.read' : 'postgang:letters.write';
+  const token = await rig.issuer.issue({ consumer: AGENCY, scope });
+  const answer = await fetch(`${rig.running.url}/v1/${path}`, {
+    headers: { authorization: `Bearer ${token}`, ...(upload && { 'content-type': 'application/pdf' }) },
+    ...(upload && { method: 'PUT', body: new Uint8Array(upload) }),
+  });
+  await answer.arrayBuffer();
+  return { status: answer.status, retryAfter: answer.headers.get('retry-after'), ms: performance.now() - began };
 }
 
 const unpublished = async (rig: Rig): Promise<number> => {
@@ -130,6 +143,31 @@ describe('while the database is away', () => {
     proxy.heal();
     await eventually('the letter taken', async () => (await handIn(rig, sent)).status === 202 || undefined, 60_000);
   }, 120_000);
+
+  it.each([
+    ['who asks for a letter', `letters/${randomUUID()}`, undefined],
+    ['who uploads a document', `documents/${randomUUID()}`, PDF],
+  ])(
+    'nor does it keep %s waiting longer',
+    async (_who, path, upload) => {
+      proxy.halfOpen();
+      const [first, ...next] = [
+        await ask(rig, path, upload),
+        await ask(rig, path, upload),
+        await ask(rig, path, upload),
+      ];
+      expect(first).toMatchObject({ status: 503, retryAfter: '5' });
+      expect(first.ms).toBeLessThan(9_000);
+      for (const heard of next) {
+        expect(heard).toMatchObject({ status: 503, retryAfter: '5' });
+        expect(heard.ms).toBeLessThan(2_500);
+      }
+      proxy.heal();
+      const found = upload === undefined ? 404 : 201;
+      await eventually('an answer', async () => (await ask(rig, path, upload)).status === found || undefined, 60_000);
+    },
+    120_000,
+  );
 });
 
 /** By letter: the ids of the events that say it was accepted. A consumer begun before may not have lived through the crash. */

@@ -5,7 +5,7 @@ import { classifyDatabaseError, RUNTIME, type Manager, type Runtime } from '@pos
 import type { SealedLetter } from '../letter/seal-letter.js';
 import { acceptedDraft } from './accepted-draft.js';
 import { findLetters, insertLetters, type LetterRow } from './letter-rows.js';
-import { Patience } from './patience.js';
+import { Patience, PATIENCE_MS } from './patience.js';
 import { Sweep } from './sweep.js';
 
 /**
@@ -25,8 +25,6 @@ const LARGEST_GROUP = 500;
 const GROUP_EVERY_MS = 100;
 /** Letters a second that count as load. */
 const LOAD = 100;
-/** A caller over REST is not made to wait longer for the database, or for the broker (milliseconds). */
-const PATIENCE_MS = 5_000;
 
 type Rows = ReadonlyMap<string, LetterRow>;
 

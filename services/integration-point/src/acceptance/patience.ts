@@ -1,5 +1,8 @@
 import { DependencyDown } from '@postgang/outside';
 
+/** A caller over REST is not made to wait longer for the database, or for the broker (milliseconds). */
+export const PATIENCE_MS = 5_000;
+
 /**
  * Waits for a dependency only so long. It may answer later: until what was asked of it has come back, one way or the other, nobody else asks or
  * waits. So an outage costs one wait at a time, however many letters come meanwhile, and nothing piles up in memory.

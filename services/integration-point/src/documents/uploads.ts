@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DocumentTooLarge, type DocumentStore, type StoredDocument } from '@postgang/document-store';
 import { classifyDatabaseError, RUNTIME, type Runtime } from '@postgang/runtime';
+import { Patience, PATIENCE_MS } from '../acceptance/patience.js';
 import { MAX_LETTER_BYTES, type MediaType } from '../letter/letter-schema.js';
 import { peekHead, sniff } from './sniff.js';
 
@@ -37,6 +38,8 @@ const UNUSED_DAYS = 7;
 /** Documents on their way in: stored encrypted while they stream, and the agency's own ids for those handed in beforehand. */
 @Injectable()
 export class Uploads {
+  private readonly patience = new Patience('postgres', PATIENCE_MS);
+
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(DOCUMENT_STORE) private readonly store: DocumentStore,
@@ -112,7 +115,8 @@ export class Uploads {
 
   /** Forgets what was uploaded and never used. Returns true when there may be more. */
   async dropUnused(most: number): Promise<boolean> {
-    const dropped = await this.query<{ ref: string }>(
+    // a long one is no sign that the database is silent
+    const dropped = await this.runtime.database.query<{ ref: string }[]>(
       `WITH unused AS (
          DELETE FROM document WHERE (agency, id) IN (
            SELECT agency, id FROM document
@@ -127,7 +131,7 @@ export class Uploads {
 
   private async query<T>(sql: string, parameters: unknown[]): Promise<T[]> {
     try {
-      return await this.runtime.database.query<T[]>(sql, parameters);
+      return await this.patience.wait(() => this.runtime.database.query<T[]>(sql, parameters));
     } catch (error) {
       throw classifyDatabaseError(error);
     }

@@ -1,9 +1,10 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { isTraceparent, newTrace, withTrace } from '@postgang/outside';
 import { isUuid, letterIdOf } from '@postgang/pipeline';
-import { CONFIG, RUNTIME, type Runtime } from '@postgang/runtime';
+import { CONFIG, RUNTIME, type Manager, type Runtime } from '@postgang/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptLetters } from '../acceptance/accept-letters.js';
+import { Patience, PATIENCE_MS } from '../acceptance/patience.js';
 import { Unsettled } from '../acceptance/unsettled.js';
 import type { IntegrationPointConfig } from '../config.js';
 import { measure } from '../documents/measure.js';
@@ -25,6 +26,7 @@ const NOWHERE: Receiver = { take: measure, discard: () => Promise.resolve() };
 @Controller('v1/letters')
 export class LettersController {
   private readonly dryRuns: RateLimit;
+  private readonly reads = new Patience('postgres', PATIENCE_MS);
 
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
@@ -72,7 +74,7 @@ export class LettersController {
     const { sender } = await this.authentication.caller(request, 'postgang:letters.read');
     if (typeof reference !== 'string' || reference.length < 1 || reference.length > 100)
       throw new Problem('invalid-request', 'The query needs one reference.');
-    const letter = await statusOf(this.runtime.database, sender, letterIdOf(sender, reference));
+    const letter = await this.read((database) => statusOf(database, sender, letterIdOf(sender, reference)));
     return { letters: letter === undefined ? [] : [letter] };
   }
 
@@ -84,13 +86,13 @@ export class LettersController {
   @Get(':id/history')
   async history(@Req() request: FastifyRequest, @Param('id') id: string): Promise<object> {
     const { letterId } = await this.letter(request, id);
-    return { letterId, history: await historyOf(this.runtime.database, letterId) };
+    return { letterId, history: await this.read((database) => historyOf(database, letterId)) };
   }
 
   @Get(':id/receipts')
   async receipts(@Req() request: FastifyRequest, @Param('id') id: string): Promise<object> {
     const { letterId } = await this.letter(request, id);
-    return { letterId, receipts: await receiptsOf(this.runtime.database, letterId) };
+    return { letterId, receipts: await this.read((database) => receiptsOf(database, letterId)) };
   }
 
   @Get(':id/why')
@@ -103,9 +105,13 @@ export class LettersController {
 
   private async letter(request: FastifyRequest, id: string): Promise<{ letterId: string }> {
     const { sender } = await this.authentication.caller(request, 'postgang:letters.read');
-    const letter = isUuid(id) ? await statusOf(this.runtime.database, sender, id.toLowerCase()) : undefined;
+    const letter = isUuid(id) ? await this.read((database) => statusOf(database, sender, id.toLowerCase())) : undefined;
     if (letter === undefined) throw new Problem('letter-not-found');
     return letter;
+  }
+
+  private read<T>(ask: (database: Manager) => Promise<T>): Promise<T> {
+    return this.reads.wait(() => ask(this.runtime.database));
   }
 
   private async check(
