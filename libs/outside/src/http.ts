@@ -1,4 +1,5 @@
-import { Agent, request, type Dispatcher } from 'undici';
+import { Agent } from 'undici';
+import { Exchange, type Answer } from './exchange.js';
 import { currentTrace, newTrace } from './trace.js';
 
 export interface HttpRequest {
@@ -11,27 +12,10 @@ export interface HttpRequest {
   readonly timeoutMs?: number;
 }
 
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+export interface HttpResponse extends Answer {
   /** The body as JSON. Throws SyntaxError without quoting the body. */
   json(): unknown;
 }
-
-/** No answer: refused, cut, timed out or larger than allowed. `sent`: the request may have reached the other side. */
-export class HttpUnreachable extends Error {
-  override readonly name = 'HttpUnreachable';
-  readonly sent: boolean;
-
-  constructor(client: string, reason: string, sent: boolean, cause?: unknown) {
-    super(`${client}: ${reason}`, { cause });
-    this.sent = sent;
-  }
-}
-
-/** An answer came, larger than allowed: asked the same again, it will not fit either. */
-export class AnswerTooLarge extends HttpUnreachable {}
 
 export interface HttpClientOptions {
   /** Name of the other side in errors and metrics; never its URL, which may hold identifiers. */
@@ -44,27 +28,19 @@ export interface HttpClientOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 3_000;
-/** The request cannot have reached the other side when the connection itself failed. */
-const NOT_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 
 /** One outer system: its own connection pool, time limit and size limit. A status never throws; redirects are not followed. */
 export class HttpClient {
   readonly name: string;
   private readonly agent: Agent;
-  private readonly baseUrl: string;
+  private readonly base: { readonly origin: string; readonly pathname: string };
   private readonly timeoutMs: number;
   private readonly maxResponseBytes: number;
 
   constructor(options: HttpClientOptions) {
     this.name = options.name;
-    this.baseUrl = options.baseUrl.replace(/\/$/, '');
+    const { origin, pathname } = new URL(options.baseUrl);
+    this.base = { origin, pathname: pathname.replace(/\/$/, '') };
     this.timeoutMs = options.timeoutMs ?? 10_000;
     this.maxResponseBytes = options.maxResponseBytes ?? 10 * 1024 * 1024;
     this.agent = new Agent({
@@ -75,51 +51,28 @@ export class HttpClient {
     });
   }
 
+  /** Throws HttpUnreachable. */
   async request(call: HttpRequest): Promise<HttpResponse> {
-    const timeoutMs = call.timeoutMs ?? this.timeoutMs;
-    const signal = AbortSignal.timeout(timeoutMs);
-    let answer: Dispatcher.ResponseData;
-    try {
-      answer = await request(this.baseUrl + call.path + queryString(call.query), {
-        dispatcher: this.agent,
-        method: call.method,
-        // a call for many letters at once belongs to none of their traces, and gets one of its own
-        headers: { ...call.headers, traceparent: currentTrace() ?? newTrace() },
-        body: call.body ?? null,
-        signal,
-        headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
-      });
-    } catch (error) {
-      const code = (error as { code?: string }).code ?? (error as Error).name;
-      throw new HttpUnreachable(this.name, `no answer (${code})`, !NOT_SENT.has(code), error);
-    }
-    const body = await this.read(answer);
-    return {
-      status: answer.statusCode,
-      headers: flatten(answer.headers),
-      body,
-      json: () => parseJson(this.name, body),
-    };
-  }
-
-  private async read(answer: Dispatcher.ResponseData): Promise<Buffer> {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    try {
-      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > this.maxResponseBytes) {
-          answer.body.destroy();
-          throw new AnswerTooLarge(this.name, `answer larger than ${this.maxResponseBytes} bytes`, true);
-        }
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      if (error instanceof HttpUnreachable) throw error;
-      throw new HttpUnreachable(this.name, 'answer cut off', true, error);
-    }
-    return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+    const limits = { timeoutMs: call.timeoutMs ?? this.timeoutMs, maxResponseBytes: this.maxResponseBytes };
+    const { origin, pathname } = this.base;
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      const exchange = new Exchange(this.name, limits, resolve, reject);
+      this.agent.dispatch(
+        {
+          origin,
+          path: pathname + call.path + queryString(call.query),
+          method: call.method,
+          // a call for many letters at once belongs to none of their traces, and gets one of its own
+          headers: { ...call.headers, traceparent: currentTrace() ?? newTrace() },
+          body: call.body ?? null,
+          // the exchange has one for the whole
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
+        exchange,
+      );
+    });
+    return { ...answer, json: () => parseJson(this.name, answer.body) };
   }
 
   async close(): Promise<void> {
@@ -141,14 +94,6 @@ function queryString(query: HttpRequest['query']): string {
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
   const text = search.toString();
   return text === '' ? '' : `?${text}`;
-}
-
-function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const flat: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return flat;
 }
 
 function parseJson(client: string, body: Buffer): unknown {
