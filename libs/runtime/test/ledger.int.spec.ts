@@ -171,8 +171,20 @@ describe('the effect ledger', () => {
   it('holds back the post of one agency and nobody else', async () => {
     await queue(3, { lane: 'blocked' });
     const [free] = await queue(1, { lane: 'free' });
-    await ledger.hold(['blocked'], 30_000);
+    await ledger.hold('blocked', 30_000);
     expect((await claim(10)).map(({ id }) => id)).toEqual([free]);
+  });
+
+  it('holds back a long queue in parts, while others hold it back, too, and claim from it', async () => {
+    const ids = await queue(4_500, { lane: 'blocked' });
+    const claimed = await claim(10);
+    await Promise.all(Array.from({ length: 8 }, () => ledger.hold('blocked', 30_000)));
+    await ledger.hold('blocked', 30_000);
+    expect(await claim(10)).toEqual([]);
+    const [row] = await source.query<[{ waiting: number }]>(
+      "SELECT count(*)::int AS waiting FROM effect WHERE state = 'QUEUED' AND not_before > now() + interval '10 seconds'",
+    );
+    expect(row.waiting).toBe(ids.length - claimed.length);
   });
 
   it('finds what a crash left unpublished, and not what is in hand', async () => {

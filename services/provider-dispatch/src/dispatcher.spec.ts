@@ -3,7 +3,7 @@ import { packageDigest } from '@postgang/document-package';
 import type { DocumentStore } from '@postgang/document-store';
 import { KeyRing } from '@postgang/outside';
 import { conversationIdOf, encode, letterIdOf, messageIdOf } from '@postgang/pipeline';
-import type { Handover, Provider } from '@postgang/providers';
+import type { Handover, Provider, SendResult } from '@postgang/providers';
 import type { Effect, EffectLedger, EffectOutcome, NewEffect, Runtime } from '@postgang/runtime';
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
@@ -40,7 +40,10 @@ function scene() {
   const sent: string[] = [];
   const outcomes: EffectOutcome[] = [];
   const queued: (readonly NewEffect[])[] = [];
+  const claimable: NewEffect[] = [];
+  const held: string[] = [];
   const clock = { now: 0 };
+  const intended = (effect: NewEffect): Effect => ({ ...effect, state: 'INTENDED', attempts: 1, fence: 1 }) as Effect;
   let onGet = (): void => undefined;
   const ledger = {
     queue: (effects: readonly NewEffect[]) => {
@@ -50,7 +53,11 @@ function scene() {
         inHand.map((effect) => ({ ...effect, state: 'INTENDED', attempts: 1, fence: 1 }) as Effect),
       );
     },
-    claim: () => Promise.resolve((told.emit('claimed'), [])),
+    claim: () => Promise.resolve((told.emit('claimed'), claimable.splice(0).map(intended))),
+    hold: (sender: string) => {
+      held.push(sender);
+      return Promise.reject(new Error('the database is slow'));
+    },
     claimUncertain: () => Promise.resolve([]),
     claimUnanswered: () => Promise.resolve([]),
     unpublished: () => Promise.resolve([]),
@@ -60,23 +67,25 @@ function scene() {
       return Promise.resolve([]);
     },
   } as unknown as EffectLedger;
+  let answer: SendResult = { kind: 'handed-over' };
   const provider = {
     send: ({ messageId }: Handover) => {
       sent.push(messageId);
-      return Promise.resolve({ kind: 'handed-over' });
+      return Promise.resolve(answer);
     },
   } as unknown as Provider;
   const gauge = { addCallback: () => undefined, removeCallback: () => undefined };
   const runtime = {
     keys,
-    log: { warn: () => undefined, info: () => undefined },
+    log: { warn: () => undefined, info: () => undefined, error: () => undefined },
     metrics: { dependency: () => undefined, meter: { createObservableGauge: () => gauge } },
   } as unknown as Runtime;
   const store = { get: () => Promise.resolve((onGet(), PACKAGE)) } as unknown as DocumentStore;
   const parts = { runtime, ledger, provider, store, providers: ['digipost'], now: () => clock.now };
   const dispatcher = new Dispatcher(parts);
+  const answers = (given: SendResult): void => void (answer = given);
   const whileReading = (held: () => void): void => void (onGet = held);
-  return { dispatcher, told, sent, outcomes, queued, clock, whileReading };
+  return { dispatcher, told, sent, outcomes, queued, clock, claimable, held, answers, whileReading };
 }
 
 let running: Dispatcher | undefined;
@@ -122,5 +131,44 @@ describe('a letter that comes to its lane', () => {
     await once(told, 'recorded');
     expect(sent).toEqual([]);
     expect(outcomes).toMatchObject([{ id: effect.id, fence: 1, state: 'QUEUED', free: true }]);
+  });
+});
+
+describe('an agency for which we may not send', () => {
+  it('waits as a whole after one answer, burns no attempt, and is tried by one letter at a time', async () => {
+    const { dispatcher, told, sent, outcomes, clock, claimable, held, answers } = scene();
+    running = dispatcher;
+    const queue = async (...references: string[]): Promise<void> => {
+      await dispatcher.queue(references.map(newEffect), []);
+      await once(told, 'recorded');
+    };
+    await once(told, 'claimed');
+    answers({ kind: 'sender-blocked', reason: 'no-delegation' });
+    await queue('a', 'b', 'c');
+    expect(sent).toHaveLength(3);
+    expect(held).toEqual([SENDER]);
+
+    claimable.push(newEffect('d'), newEffect('e'));
+    dispatcher.wake();
+    await once(told, 'recorded');
+    expect(sent).toHaveLength(3);
+
+    clock.now += 30_000;
+    claimable.push(newEffect('d'), newEffect('e'));
+    dispatcher.wake();
+    await once(told, 'recorded');
+    expect(sent.slice(3)).toEqual([newEffect('d').id]);
+    expect(held).toEqual([SENDER, SENDER]);
+    expect(outcomes.every(({ state, free, waitMs }) => state === 'QUEUED' && free && waitMs === 30_000)).toBe(true);
+
+    clock.now += 30_000;
+    answers({ kind: 'handed-over' });
+    claimable.push(newEffect('d'), newEffect('e'));
+    dispatcher.wake();
+    await once(told, 'recorded');
+    claimable.push(newEffect('e'));
+    dispatcher.wake();
+    await once(told, 'recorded');
+    expect(sent.slice(4)).toEqual([newEffect('d').id, newEffect('e').id]);
   });
 });

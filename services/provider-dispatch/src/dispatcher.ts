@@ -14,7 +14,7 @@ import {
   type Worker,
 } from '@postgang/runtime';
 import { EndedEffects } from './ended-effects.js';
-import { afterSend, afterSettle, BLOCKED_MS, outcome, tryAgain, VISIBILITY_LAG_MS } from './fates.js';
+import { afterSend, afterSettle, BLOCKED_MS, isUnanswered, outcome, tryAgain, VISIBILITY_LAG_MS } from './fates.js';
 import { handoverOf } from './handover.js';
 import { HeldSenders } from './held-senders.js';
 import { ProviderLane } from './provider-lane.js';
@@ -59,7 +59,7 @@ export class Dispatcher {
     const { runtime, ledger, providers, now = () => performance.now() } = parts;
     this.now = now;
     this.ended = new EndedEffects(runtime, ledger);
-    this.heldSenders = new HeldSenders(runtime, 2 * BLOCKED_MS);
+    this.heldSenders = new HeldSenders(runtime, BLOCKED_MS, now);
     this.lanes = new Map(providers.map((provider) => [provider, new ProviderLane(provider)]));
     this.claimer = startWorker('hand over', LOOK_MS, () => this.claim(), runtime.log);
     this.others = [
@@ -74,7 +74,13 @@ export class Dispatcher {
    */
   async queue(effects: readonly NewEffect[], batch: readonly Received[]): Promise<void> {
     const now = this.now();
-    const takes = ({ provider }: NewEffect): boolean => !this.stopping && this.lanes.get(provider)?.take(now) === true;
+    const takes = ({ provider, lane: sender }: NewEffect): boolean => {
+      const lane = this.stopping ? undefined : this.lanes.get(provider);
+      if (lane?.take(now) !== true) return false;
+      if (this.heldSenders.admits(sender)) return true;
+      lane.inFlight -= 1;
+      return false;
+    };
     const offered = effects.map((effect) => ({ ...effect, inHand: takes(effect) }));
     const waits = { lagMs: VISIBILITY_LAG_MS, leaseMs: LEASE_MS };
     let intended: Effect[] = [];
@@ -119,7 +125,10 @@ export class Dispatcher {
         lane.queued = (byProvider.get(provider)?.length ?? 0) === room;
       }
     }
-    for (const effect of effects) this.handOver(effect, now);
+    for (const effect of effects) {
+      if (this.heldSenders.admits(effect.lane)) this.handOver(effect, now);
+      else this.ended.add(outcome(effect, 'QUEUED', 'sender-held', BLOCKED_MS, { free: true }));
+    }
     return false;
   }
 
@@ -148,8 +157,8 @@ export class Dispatcher {
       if (this.now() - intendedAt > BEGUN_WITHIN_MS)
         return this.ended.add(outcome(effect, 'QUEUED', 'held-up', 0, { free: true }));
       const result = await this.parts.provider.send(handover);
-      this.note(lane, result);
-      if (result.kind === 'sender-blocked') await this.holdSender(effect, result.reason);
+      this.note(lane, effect, result);
+      if (result.kind === 'sender-blocked') this.holdSender(effect, result.reason);
       else if (result.kind !== 'down') this.heldSenders.release(effect.lane);
       this.ended.add(afterSend(effect, result));
     } catch (error) {
@@ -167,10 +176,11 @@ export class Dispatcher {
     return tryAgain(effect, 'internal');
   }
 
-  private note(lane: ProviderLane, result: SendResult): void {
+  private note(lane: ProviderLane, { letterId }: Effect, result: SendResult): void {
     const { log, metrics } = this.parts.runtime;
     const was = lane.isDown;
     if (result.kind === 'down') lane.down(result.waitMs, this.now());
+    else if (isUnanswered(result)) lane.noAnswer(letterId, this.now());
     else lane.up();
     if (was === lane.isDown) return;
     metrics.dependency(lane.provider, !lane.isDown);
@@ -179,15 +189,24 @@ export class Dispatcher {
   }
 
   /** A lapsed delegation is that agency's alone: its post waits, everybody else's goes on. */
-  private async holdSender({ lane: sender }: Effect, reason: string): Promise<void> {
-    this.heldSenders.hold(sender, reason);
-    await this.parts.ledger.hold([sender], BLOCKED_MS);
+  private holdSender({ lane: sender }: Effect, reason: string): void {
+    if (!this.heldSenders.hold(sender, reason)) return;
+    const { ledger, runtime } = this.parts;
+    // the answer is known whatever becomes of this: rows that are not put off now are when they are claimed
+    const putOff = ledger
+      .hold(sender, BLOCKED_MS)
+      .catch((error: unknown) =>
+        runtime.log.warn({ err: error, sender }, 'not all letters of a held sender were put off'),
+      )
+      .finally(() => this.calls.delete(putOff));
+    this.calls.add(putOff);
   }
 
   private async settle(): Promise<boolean> {
     const effects = await this.parts.ledger.claimUncertain(SETTLED_AT_ONCE, LEASE_MS, VISIBILITY_LAG_MS);
     await eachLimited(effects, async (effect) => {
-      const known = afterSettle(effect, await this.ask(effect));
+      const answer = await this.ask(effect);
+      const known = afterSettle(effect, answer, this.lanes.get(effect.provider)?.isDown);
       if (known.state === 'PARKED' && effect.state !== 'PARKED') this.logParked(effect);
       this.ended.add(known);
     });

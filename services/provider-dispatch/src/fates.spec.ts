@@ -71,6 +71,27 @@ describe('after asking', () => {
     expect(afterSettle(given, result)).toMatchObject(expected);
   });
 
+  it.each(['no-answer', 'status-500', 'status-503'])(
+    'an outage burns no attempt, however long it lasts and however it is told: %s',
+    (reason) => {
+      for (let round = 1; round < 3 * MOST_ATTEMPTS; round++) {
+        const sent = afterSend(effect(1), { kind: 'uncertain', reason });
+        const settled = afterSettle(effect(1, sent.reason), { kind: 'unknown-there' }, true);
+        expect(settled).toMatchObject({ state: 'QUEUED', free: true, waitMs: 15_000 });
+      }
+    },
+  );
+
+  it('a letter that alone has no answer is tried later and later, and given up in the end', () => {
+    const tried = Array.from({ length: MOST_ATTEMPTS }, (_, index) =>
+      afterSettle(effect(index + 1, 'no-answer'), { kind: 'unknown-there' }),
+    );
+    const waits = tried.slice(0, -1).map(({ waitMs }) => waitMs);
+    expect(waits).toEqual([...waits].sort((a, b) => a - b));
+    expect(waits.reduce((sum, wait) => sum + wait, 0)).toBeGreaterThan(3_600_000);
+    expect(tried.at(-1)).toMatchObject({ state: 'FAILED' });
+  });
+
   it('it does not say: it is asked later and later, then parked for a person, and still asked once an hour', () => {
     const asked = Array.from({ length: MOST_QUESTIONS + 1 }, (_, questions) =>
       afterSettle({ ...effect(1, 'no-answer'), questions }, { kind: 'still-uncertain', reason: 'x' }),

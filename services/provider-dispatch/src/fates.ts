@@ -23,6 +23,8 @@ const ASK_PARKED_MS = 3_600_000;
 /** What stands before the access point cannot reach it; asked, it knows nothing of the message. */
 const OUTAGES = new Set(['status-502', 'status-503', 'status-504']);
 const OUTAGE_MS = 15_000;
+/** These may come of one letter's content, or of an outage: then others have no clear answer either. */
+const UNANSWERED = /^(?:no-answer|status-5\d\d)$/;
 /** Said no, but an earlier attempt may have got through: only asking tells. */
 const REFUSED_LATER = 'refused-later:';
 
@@ -71,7 +73,12 @@ export function afterSend(effect: Effect, result: SendResult): EffectOutcome {
   }
 }
 
-export function afterSettle(effect: Effect, result: SettleResult): EffectOutcome {
+/** Nobody said anything about the letter, neither yes nor no. */
+export const isUnanswered = (result: SendResult): boolean =>
+  result.kind === 'uncertain' && UNANSWERED.test(result.reason);
+
+/** `outage`: its provider gives nobody a clear answer at this time. */
+export function afterSettle(effect: Effect, result: SettleResult, outage = false): EffectOutcome {
   switch (result.kind) {
     case 'handed-over':
       return outcome(effect, 'HANDED_OVER', null, 0, { settled: 'provider-has-it' });
@@ -80,12 +87,12 @@ export function afterSettle(effect: Effect, result: SettleResult): EffectOutcome
     case 'unknown-there':
       if (effect.reason?.startsWith(REFUSED_LATER) === true)
         return outcome(effect, 'REFUSED', effect.reason.slice(REFUSED_LATER.length), 0, { settled: 'never-arrived' });
-      // an outage, as gateways tell it: it burns no attempt, however long it lasts
-      if (OUTAGES.has(effect.reason ?? ''))
+      // it burns no attempt, however long it lasts
+      if (OUTAGES.has(effect.reason ?? '') || (outage && UNANSWERED.test(effect.reason ?? '')))
         return outcome(effect, 'QUEUED', 'never-arrived', OUTAGE_MS, { settled: 'never-arrived', free: true });
       return effect.attempts >= MOST_ATTEMPTS
         ? outcome(effect, 'FAILED', 'attempts-exhausted', 0, { settled: 'never-arrived' })
-        : outcome(effect, 'QUEUED', 'never-arrived', 0, { settled: 'never-arrived' });
+        : outcome(effect, 'QUEUED', 'never-arrived', backoff(effect.attempts), { settled: 'never-arrived' });
     case 'still-uncertain':
       return askAgain(effect, result.reason);
   }

@@ -2,19 +2,27 @@ import type { Runtime } from '@postgang/runtime';
 
 type Look = (result: { observe(value: number, labels: Record<string, string>): void }) => void;
 
+/** Longer than any call: a probe that nothing more was heard of is over. */
+const PROBE_MS = 80_000;
+
 /**
- * Whose post waits because we may not send for them (401, 403, no delegation): one alarm for each, however many letters wait. In memory; an agency
- * of which nothing more was heard for a while is not told of any more, as its letters may go through another instance again.
+ * Whose post waits because we may not send for them (401, 403, no delegation): one alarm for each, and one letter that tries from time to time, however
+ * many wait. In memory; an agency of which nothing more was heard for two tries is not told of any more, as its letters may go through another
+ * instance again.
  */
 export class HeldSenders {
-  private readonly held = new Map<string, { readonly reason: string; readonly until: number }>();
+  private readonly held = new Map<
+    string,
+    { readonly reason: string; readonly until: number; readonly tryAt: number; readonly probing: boolean }
+  >();
   /** A series that only ends says nothing to an alarm: it is told as 0 from then on. */
   private readonly told = new Map<string, Record<string, string>>();
   readonly stop: () => void;
 
   constructor(
     private readonly runtime: Pick<Runtime, 'log' | 'metrics' | 'service'>,
-    private readonly forMs: number,
+    /** Between two tries, milliseconds. */
+    private readonly tryEveryMs: number,
     private readonly now: () => number = () => performance.now(),
   ) {
     const gauge = runtime.metrics.meter.createObservableGauge('senders_held', {
@@ -25,13 +33,29 @@ export class HeldSenders {
     this.stop = () => gauge.removeCallback(look);
   }
 
-  hold(sender: string, reason: string): void {
+  /** False when its letters wait already. */
+  hold(sender: string, reason: string): boolean {
+    const now = this.now();
     if (!this.isHeld(sender))
       this.runtime.log.error(
         { sender, reason },
         'no right to send for this agency: its post waits, nothing is refused; its delegation or token must be mended',
       );
-    this.held.set(sender, { reason, until: this.now() + this.forMs });
+    const known = this.held.get(sender);
+    const waits = known !== undefined && !known.probing && known.tryAt > now;
+    if (!waits)
+      this.held.set(sender, { reason, until: now + 2 * this.tryEveryMs, tryAt: now + this.tryEveryMs, probing: false });
+    return !waits;
+  }
+
+  /** Whether a letter of theirs may go: any, while they are not held; one at a time, when it is time to try. */
+  admits(sender: string): boolean {
+    const known = this.held.get(sender);
+    if (known === undefined) return true;
+    const now = this.now();
+    if (known.tryAt > now) return false;
+    this.held.set(sender, { ...known, tryAt: now + PROBE_MS, probing: true });
+    return true;
   }
 
   /** A letter of theirs was taken to the provider. */

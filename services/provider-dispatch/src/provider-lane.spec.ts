@@ -42,6 +42,24 @@ describe('a provider lane', () => {
     expect(lane.pausedFor(now)).toBe(120_000);
   });
 
+  it('is down when three letters in a row had no clear answer, not when one has none again and again', () => {
+    const lane = new ProviderLane('digipost');
+    for (let round = 0; round < 10; round++) lane.noAnswer('poison', 0);
+    lane.noAnswer('other', 0);
+    expect(lane.isDown).toBe(false);
+    lane.up();
+    for (const letter of ['a', 'b']) lane.noAnswer(letter, 0);
+    expect(lane.isDown).toBe(false);
+    lane.noAnswer('c', 0);
+    expect(lane.isDown).toBe(true);
+    expect(lane.room(500)).toBe(1);
+    lane.noAnswer('a', 500);
+    expect(lane.room(1_499)).toBe(0);
+    lane.up();
+    lane.noAnswer('a', 1_500);
+    expect(lane.isDown).toBe(false);
+  });
+
   it('counts letters that failed together as one outage', () => {
     const lane = new ProviderLane('digipost');
     for (let letter = 0; letter < 64; letter++) lane.down(0, 10);

@@ -9,6 +9,8 @@
 const MOST_IN_FLIGHT = 64;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
+/** So many letters in a row without a clear answer are an outage; fewer may be the letters' own doing. */
+const UNANSWERED_LETTERS = 3;
 
 export class ProviderLane {
   /** Places taken: by calls on their way, and by rows that are just being claimed or written. */
@@ -17,6 +19,7 @@ export class ProviderLane {
   queued = true;
   private pausedUntil = 0;
   private downs = 0;
+  private readonly unanswered = new Set<string>();
 
   constructor(readonly provider: string) {}
 
@@ -52,6 +55,13 @@ export class ProviderLane {
   /** The provider answered: whatever it said, it is there. */
   up(): void {
     this.downs = 0;
+    this.unanswered.clear();
+  }
+
+  /** The call about this letter had no clear answer. */
+  noAnswer(letter: string, now: number): void {
+    if (this.unanswered.size < UNANSWERED_LETTERS) this.unanswered.add(letter);
+    if (this.unanswered.size === UNANSWERED_LETTERS) this.down(0, now);
   }
 
   down(askedMs: number, now: number): void {

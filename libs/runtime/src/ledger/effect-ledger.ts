@@ -126,6 +126,8 @@ const intendedFirst = ({ perhapsDone: _, inHand: __, ...effect }: NewEffect): Ef
   reason: null,
   doneAt: null,
 });
+/** Rows that one statement puts off. */
+const HELD_AT_ONCE = 2_000;
 const isInHand = ({ inHand, perhapsDone }: NewEffect): boolean => inHand === true && perhapsDone !== true;
 /** TypeORM answers UPDATE … RETURNING with rows and their count. */
 const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?? []).map(effectOf);
@@ -257,13 +259,18 @@ export class EffectLedger {
     return claimed;
   }
 
-  /** Nothing of these lanes is tried for so long: one answer tells for all that wait behind it. */
-  async hold(lanes: readonly string[], waitMs: number): Promise<void> {
-    await this.database.query(
-      `UPDATE effect SET not_before = now() + $2 * interval '1 millisecond'
-       WHERE state = 'QUEUED' AND lane = ANY($1::text[]) AND not_before < now() + $2 * interval '1 millisecond'`,
-      [lanes, waitMs],
-    );
+  /**
+   * What waits in a lane and would be due in less than half of that time is not tried for so long: one answer tells for all that wait behind it. A part at a
+   * time, past those that somebody else has locked.
+   */
+  async hold(lane: string, waitMs: number): Promise<void> {
+    for (let count = HELD_AT_ONCE; count === HELD_AT_ONCE;)
+      [, count] = await this.database.query<[unknown, number]>(
+        `UPDATE effect SET not_before = now() + $2 * interval '1 millisecond'
+         WHERE id = ANY(ARRAY(SELECT id FROM effect WHERE state = 'QUEUED' AND lane = $1 AND not_before < now() + $2 * interval '0.5 milliseconds'
+                              LIMIT ${HELD_AT_ONCE} FOR UPDATE SKIP LOCKED))`,
+        [lane, waitMs],
+      );
   }
 
   /** Takes rows whose outcome is unclear, parked ones too, and those whose lease ran out: whoever held them is gone. */
