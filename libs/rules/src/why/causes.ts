@@ -26,6 +26,9 @@ const waits = ({ effect }: Situation): boolean => effect?.state === 'QUEUED' || 
 /** What its own last try said, else what others of its lane were told: they queue behind the same door. */
 const tried = (situation: Situation): string =>
   waits(situation) ? (situation.effect?.reason ?? situation.lane ?? '') : '';
+const isGivenUp = ({ leg }: Situation): boolean => leg?.state === 'Refused' && leg.reason === 'provider-unreachable';
+/** Put back by ourselves, to go in their turn: nothing about the letter needs mending. */
+const PUT_BACK = new Set(['held-up', 'postgres', 'document-store']);
 const owedByProvider = ({ awaited, leg }: Situation): boolean =>
   awaited !== undefined &&
   awaited.from !== 'postgang' &&
@@ -123,7 +126,7 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'given-up-at-provider',
-    seen: (s) => s.leg?.state === 'Refused' && s.leg.reason === 'provider-unreachable',
+    seen: (s) => isGivenUp(s) && (s.effect === undefined || s.effect.state === 'FAILED'),
     agency:
       'The provider could not be reached with this letter, however often it was tried. A person at Postgang looks at it.',
     operator:
@@ -132,6 +135,14 @@ export const CAUSES: readonly Cause[] = [
       'Find out from the reason in the ledger what the provider answered.',
       'When it is mended, redrive the dead letter.',
     ],
+  },
+  {
+    id: 'sent-again-after-given-up',
+    seen: (s) => isGivenUp(s),
+    agency:
+      'The letter had been given up and is sent again. Its status follows when the provider says what became of it.',
+    operator: 'Its dead letter was redriven: the ledger has the hand-over under way again, or done.',
+    steps: ['Nothing: do not redrive it once more. Unsettled? postgang effects list.'],
   },
   {
     id: 'refused-by-provider',
@@ -278,7 +289,7 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'no-right-to-send',
-    seen: (s) => ['no-delegation', 'status-401', 'status-403'].includes(tried(s)),
+    seen: (s) => ['no-delegation', 'status-401', 'status-403', 'sender-held'].includes(tried(s)),
     agency:
       'Your delegation to send digital post is missing or has ended. Give it in Altinn; your letters then go on by themselves.',
     operator:
@@ -327,6 +338,14 @@ export const CAUSES: readonly Cause[] = [
       'Nothing while the access point answers; the row settles by itself.',
       'Access point away for long: the row waits, and is not sent again.',
     ],
+  },
+  {
+    id: 'hand-over-put-back',
+    seen: (s) => waits(s) && PUT_BACK.has(tried(s)),
+    agency: OUR_OUTAGE,
+    operator:
+      'It was to be handed over, and the worker was held up, or the database or the document store was away for a moment. It goes in its turn; no attempt is burnt.',
+    steps: ['Again and again? Look at the disk and the load of provider-dispatch and its database.'],
   },
   {
     id: 'hand-over-fails-here',
