@@ -48,6 +48,17 @@ export async function insertLetters(
 export const findLetters = (manager: Manager, ids: readonly string[]): Promise<LetterRow[]> =>
   manager.query<LetterRow[]>(`SELECT ${COLUMNS} FROM letter WHERE id = ANY($1::uuid[])`, [ids]);
 
+/**
+ * Returns when nobody is in the middle of writing these letters, and nobody can until this transaction ends. It leaves rows without a body where there are
+ * none: to be rolled back. Throws when a writer takes longer than `lock_timeout`.
+ */
+export async function waitForWriters(manager: Manager, ids: readonly string[]): Promise<void> {
+  await manager.query(
+    `INSERT INTO letter (id, sender, reference, content_hash, body) SELECT id, '', '', '', '' FROM unnest($1::uuid[]) AS id ON CONFLICT DO NOTHING`,
+    [[...ids].sort()],
+  );
+}
+
 export async function markPublished(manager: Manager, ids: readonly string[]): Promise<void> {
   await manager.query('UPDATE letter SET published_at = now() WHERE id = ANY($1::uuid[]) AND published_at IS NULL', [
     [...ids].sort(),

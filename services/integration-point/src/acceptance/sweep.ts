@@ -6,6 +6,7 @@ import { findUnpublished, markPublished } from './letter-rows.js';
 import { Unsettled } from './unsettled.js';
 
 const EVERY_MS = 1_000;
+const SETTLE_EVERY_MS = 5_000;
 const CLEAN_EVERY_MS = 600_000;
 const AT_ONCE = 500;
 
@@ -15,10 +16,8 @@ const AT_ONCE = 500;
  */
 @Injectable()
 export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
-  private worker: Worker | undefined;
+  private workers: readonly Worker[] = [];
   private readonly unmarked = new Set<string>();
-
-  private cleaner: Worker | undefined;
 
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
@@ -28,12 +27,15 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
 
   onApplicationBootstrap(): void {
     const { log } = this.runtime;
-    this.worker = startWorker('sweep', EVERY_MS, () => this.turn(), log);
-    this.cleaner = startWorker('unused uploads', CLEAN_EVERY_MS, () => this.uploads.dropUnused(AT_ONCE), log);
+    this.workers = [
+      startWorker('sweep', EVERY_MS, () => this.turn(), log),
+      startWorker('unsettled documents', SETTLE_EVERY_MS, () => this.unsettled.settle(), log),
+      startWorker('unused uploads', CLEAN_EVERY_MS, () => this.uploads.dropUnused(AT_ONCE), log),
+    ];
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.worker?.stop(), this.cleaner?.stop()]);
+    await Promise.all(this.workers.map((worker) => worker.stop()));
     await this.mark().catch((error: unknown) => this.runtime.log.warn({ err: error }, 'letters not marked'));
   }
 
@@ -56,7 +58,6 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private async turn(): Promise<boolean> {
     await this.mark();
-    await this.unsettled.settle();
     const rows = await findUnpublished(this.runtime.database, AT_ONCE);
     if (rows.length === 0) return false;
     await this.runtime.publisher.publish(rows.map(acceptedDraft));
