@@ -1,5 +1,6 @@
 import type { Consumer, Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
+import { committedOffsets } from './committed-offsets.js';
 
 export interface Positions {
   /** Next offsets that the service's own database holds for the topic, by partition. A restored database is behind Kafka and is replayed. */
@@ -54,7 +55,7 @@ export async function seekToOwnPositions(
       if (without.has(topic)) continue;
       const name = topic.slice(topicPrefix.length);
       const own = await positions.load(name, partitions);
-      const committed = (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [];
+      const committed = (await committedOffsets(admin, { groupId, topics: [topic] }))[0]?.partitions ?? [];
       const ends = new Map((await admin.fetchTopicOffsets(topic)).map((entry) => [entry.partition, entry]));
       for (const partition of partitions) {
         const kafkaOffset = BigInt(committed.find((entry) => entry.partition === partition)?.offset ?? '-1');
@@ -113,7 +114,7 @@ async function isBehindNow({ kafka, topicPrefix, groupId, positions }: Group): P
   const admin = kafka.admin();
   try {
     await admin.connect();
-    for (const { topic, partitions } of await admin.fetchOffsets({ groupId })) {
+    for (const { topic, partitions } of await committedOffsets(admin, { groupId })) {
       const own = await positions.load(
         topic.slice(topicPrefix.length),
         partitions.map(({ partition }) => partition),
