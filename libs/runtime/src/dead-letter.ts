@@ -59,7 +59,7 @@ export function deadLetterOf(service: ServiceName, record: LyingRecord): DeadLet
     originTopic: said(originTopic, 100),
     originPlace: originPartition === undefined ? null : said(`${originPartition}@${originOffset}`, 40),
     attempts: attemptOf(headers),
-    failure: said(headers[FAILURE] ?? 'unknown', 300),
+    failure: failureOf(headers),
     because: said(headers[DEAD_BECAUSE] ?? 'unknown', 40),
     sealed: headers[SEALED] !== undefined,
     redrives: redrivesOf(headers),
@@ -68,11 +68,14 @@ export function deadLetterOf(service: ServiceName, record: LyingRecord): DeadLet
   };
 }
 
-/** An error quotes what others wrote: nothing personal, nothing that moves a terminal, nothing that a database cannot hold. */
+/** Why a record was set aside, as it may be shown: class and scrubbed message, or a stable reason, at most 300 characters. */
+export const failureOf = (headers: LyingRecord['headers']): string => said(headers[FAILURE] ?? 'unknown', 300);
+
+/** An error quotes what others wrote: nothing personal, nothing that moves or turns a terminal's text, nothing that a database cannot hold. */
 const said = (text: string, most: number): string =>
   scrub(text)
     .slice(0, most)
-    .replace(/\p{Cc}/gu, ' ')
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
     .toWellFormed();
 
 function redrivesOf(headers: LyingRecord['headers']): number {

@@ -118,7 +118,9 @@ async function audit(options: Options): Promise<void> {
           ...{ letterId: null, sender: null, reference: null, cause: 'unread-and-gone' },
           says: `${records} records of ${topic} fell out of retention before ${service} read them`,
         });
-      const missing = new Set(tally.listed.flatMap(({ letterId }) => letterId ?? []));
+      const missing = new Map(
+        tally.listed.flatMap(({ letterId, sender: of }) => (letterId === null ? [] : [[letterId, of] as const])),
+      );
       if (missing.size > 0) {
         const places = await broker.setAside(missing).catch(unusable('Kafka (KAFKA_BROKERS)'));
         tally.listed.splice(0, tally.listed.length, ...withPlace(tally.listed, places));

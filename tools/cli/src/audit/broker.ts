@@ -1,5 +1,6 @@
 import { deadLetterTopic, RETRY_TIERS, retryTopic, SERVICES, topicOf, type ServiceName } from '@postgang/pipeline';
-import { TopicReader, type Kafka } from '@postgang/runtime';
+import { committedOffsets, failureOf, TopicReader, type Kafka } from '@postgang/runtime';
+import { isOf } from '../set-aside.js';
 import type { Snapshot } from './snapshot.js';
 import type { Listed } from './tally.js';
 
@@ -88,9 +89,8 @@ export class Broker {
     service: ServiceName,
     topic: string,
   ): Promise<Map<number, bigint>> {
-    const [found] = await patiently(() =>
-      admin.fetchOffsets({ groupId: this.prefix + service, topics: [this.prefix + topic] }),
-    );
+    const group = { groupId: this.prefix + service, topics: [this.prefix + topic] };
+    const [found] = await committedOffsets(admin, group);
     return new Map(
       (found?.partitions ?? [])
         .filter(({ offset }) => offset !== '-1')
@@ -98,8 +98,8 @@ export class Broker {
     );
   }
 
-  /** Where the records of these letters lie that could not be processed: in a retry tier, or as a dead letter. By letter. */
-  async setAside(letterIds: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> {
+  /** Where the records of these letters lie that could not be processed: in a retry tier, or as a dead letter. By letter; `senders` too. */
+  async setAside(senders: ReadonlyMap<string, string | null>): Promise<ReadonlyMap<string, string>> {
     const found = new Map<string, string>();
     const topics = SERVICES.flatMap((service) => [
       { name: deadLetterTopic(service), as: `dead letter of ${service}` },
@@ -116,8 +116,11 @@ export class Broker {
         records += stretches.reduce((sum, { from, to }) => sum + to - from, 0n);
         if (records > MOST_RECORDS)
           throw new Error(`more than ${MOST_RECORDS} records in retry tiers and dead letters`);
-        await reader.read(stretches, ({ key, headers: { failure } }) => {
-          if (letterIds.has(key)) found.set(key, failure === undefined ? as : `${as} (${failure})`);
+        await reader.read(stretches, (record) => {
+          const letterId = record.key.toLowerCase();
+          const sender = senders.get(letterId);
+          if (sender === undefined || !isOf(record, { letterId, sender })) return;
+          found.set(letterId, `${as} (${failureOf(record.headers)})`);
         });
       } finally {
         await reader.close();
@@ -139,21 +142,6 @@ export class Broker {
       return filled;
     } finally {
       await admin.disconnect();
-    }
-  }
-}
-
-const ATTEMPTS = 10;
-const PAUSE_MS = 300;
-
-/** kafkajs does not look again for a group's coordinator that has moved, or is not there yet. */
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (attempt === ATTEMPTS || (error as { retriable?: unknown }).retriable !== true) throw error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
 }

@@ -8,11 +8,11 @@ import {
   PROVIDERS_WITH_TOPICS,
 } from '@postgang/pipeline';
 import { TURNS, type SetAsideRecord, type Turn } from '@postgang/rules';
-import { TopicReader, type Kafka } from '@postgang/runtime';
+import { committedOffsets, failureOf, TopicReader, type Kafka } from '@postgang/runtime';
+import { isOf, type Whose } from '../set-aside.js';
 
 /** Of each partition of the dead letters, newest first. */
 const LOOKED_AT = 2_000n;
-const FAILURE = 'failure';
 const DUE_AT = 'retry-due-at';
 const EXHAUSTED_AFTER = 'attempt';
 
@@ -47,21 +47,25 @@ const READ_BY: ReadonlyMap<Turn, readonly string[]> = new Map(
   ]),
 );
 
+export interface Asked {
+  readonly whose: Whose;
+  /** Whose retry tiers and dead letters are looked through. */
+  readonly look: Turn | undefined;
+  /** Asked after the broker. A service writes its own place down before it tells the broker: in the other order one that runs would look restored. */
+  readonly positions: () => Promise<OwnPositions>;
+}
+
 /**
  * What the broker knows: how far each service is, whether anybody reads for it, and the letter's records that `look` has set aside. Rejects with
  * what kafkajs says when the broker is away.
  */
-export async function brokerFacts(
-  kafka: Kafka,
-  prefix: string,
-  asked: { readonly keys: readonly string[]; readonly look: Turn | undefined; readonly positions: OwnPositions },
-): Promise<BrokerFacts> {
+export async function brokerFacts(kafka: Kafka, prefix: string, asked: Asked): Promise<BrokerFacts> {
   const admin = kafka.admin();
   await admin.connect();
   try {
     const [groups, aside] = await Promise.all([
       groupFacts(admin, prefix, asked.positions),
-      asked.look === undefined ? [] : recordsOf(kafka, admin, prefix, asked.look, asked.keys),
+      asked.look === undefined ? [] : recordsOf(kafka, admin, prefix, asked.look, asked.whose),
     ]);
     // what was set aside last is where the letter is now: a dead letter stays there also after it was redriven
     const newest = aside.sort((a, b) => b.at.getTime() - a.at.getTime())[0]?.record;
@@ -75,38 +79,47 @@ export async function brokerFacts(
   }
 }
 
-async function groupFacts(admin: Admin, prefix: string, positions: OwnPositions): Promise<Map<Turn, GroupFacts>> {
+async function groupFacts(admin: Admin, prefix: string, positions: Asked['positions']): Promise<Map<Turn, GroupFacts>> {
   const ids = TURNS.map((turn) => prefix + turn);
   const { groups } = await admin.describeGroups(ids);
+  const committed = await Promise.all(TURNS.map((turn) => committedBy(admin, prefix, turn)));
   const topics = [...new Set([...READ_BY.values()].flat())];
   const ends = new Map<string, bigint>();
-  await Promise.all(
-    topics.map(async (topic) => {
+  const [own] = await Promise.all([
+    positions(),
+    ...topics.map(async (topic) => {
       for (const { partition, high } of await admin.fetchTopicOffsets(prefix + topic))
         ends.set(`${topic}/${partition}`, BigInt(high));
     }),
-  );
-  const facts = await Promise.all(
-    TURNS.map(async (turn): Promise<[Turn, GroupFacts]> => {
-      const groupId = prefix + turn;
-      const read = READ_BY.get(turn) ?? [];
-      const offsets = await admin.fetchOffsets({ groupId, topics: read.map((topic) => prefix + topic) });
+  ]);
+  return new Map(
+    TURNS.map((turn, index): [Turn, GroupFacts] => {
       let behind = 0n;
       let restored = false;
-      for (const { topic, partitions } of offsets)
-        for (const { partition, offset } of partitions) {
-          const place = `${topic.slice(prefix.length)}/${partition}`;
-          const committed = offset === '-1' ? 0n : BigInt(offset);
-          const own = positions.get(turn)?.get(place);
-          if (own !== undefined && own < committed) restored = true;
-          const missing = (ends.get(place) ?? 0n) - committed;
-          if (missing > 0n) behind += missing;
-        }
-      const members = groups.find((group) => group.groupId === groupId)?.members.length ?? 0;
+      for (const [place, next] of committed[index] ?? []) {
+        const mine = own.get(turn)?.get(place);
+        if (mine !== undefined && mine < next) restored = true;
+        const missing = (ends.get(place) ?? 0n) - next;
+        if (missing > 0n) behind += missing;
+      }
+      const members = groups.find((group) => group.groupId === prefix + turn)?.members.length ?? 0;
       return [turn, { members, behind: Number(behind), restored }];
     }),
   );
-  return new Map(facts);
+}
+
+/** What the broker has been told of each partition, by `topic/partition`; 0 where it was told nothing. */
+async function committedBy(admin: Admin, prefix: string, turn: Turn): Promise<ReadonlyMap<string, bigint>> {
+  const topics = (READ_BY.get(turn) ?? []).map((topic) => prefix + topic);
+  const offsets = await committedOffsets(admin, { groupId: prefix + turn, topics });
+  return new Map(
+    offsets.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset }): [string, bigint] => [
+        `${topic.slice(prefix.length)}/${partition}`,
+        offset === '-1' ? 0n : BigInt(offset),
+      ]),
+    ),
+  );
 }
 
 /** Those in retry tiers that wait still, and those among the newest dead letters. */
@@ -115,10 +128,10 @@ async function recordsOf(
   admin: Admin,
   prefix: string,
   service: Turn,
-  keys: readonly string[],
+  whose: Whose,
 ): Promise<{ readonly at: Date; readonly record: SetAsideRecord }[]> {
   const tiers = RETRY_TIERS.map(({ tier }) => prefix + retryTopic(service, tier));
-  const done = await admin.fetchOffsets({ groupId: `${prefix}${service}.retry`, topics: tiers });
+  const done = await committedOffsets(admin, { groupId: `${prefix}${service}.retry`, topics: tiers });
   const looks = [...tiers, prefix + deadLetterTopic(service)].map((topic) => look(topic));
   return (await Promise.all(looks)).flat();
 
@@ -134,14 +147,15 @@ async function recordsOf(
     const reader = await TopicReader.open(kafka, topic);
     const found: { at: Date; record: SetAsideRecord }[] = [];
     try {
-      await reader.read(stretches, ({ key, headers, at }) => {
-        if (!keys.includes(key)) return;
+      await reader.read(stretches, (record) => {
+        if (!isOf(record, whose)) return;
+        const { headers, at } = record;
         const due = header(headers, DUE_AT);
         found.push({
           at,
           record: {
             service,
-            failure: header(headers, FAILURE) ?? '',
+            failure: failureOf(headers),
             attempts: Number(header(headers, EXHAUSTED_AFTER) ?? 0),
             dueAt: tiers.includes(topic) && due !== undefined ? new Date(Number(due)) : null,
           },

@@ -77,7 +77,7 @@ export async function investigate(settings: WhySettings, letterId: string): Prom
     dead: undefined,
     services: {},
   };
-  const broker = await askBroker(settings, letterId, before, fromDatabase?.positions ?? new Map());
+  const broker = await askBroker(settings, letterId, before, fromDatabase);
   const silent: FactSource[] = [
     ...(fromDatabase === undefined ? ['database' as const] : []),
     ...(broker === undefined ? ['broker' as const] : []),
@@ -93,21 +93,32 @@ export async function investigate(settings: WhySettings, letterId: string): Prom
   return { situation, facts };
 }
 
+/** It answered; it need not know the letter. */
+interface FromDatabase {
+  readonly facts: LetterFacts | undefined;
+}
+
 async function askDatabase(
   { POSTGRES_URL }: WhySettings,
   letterId: string,
   now: Date,
-): Promise<{ facts: LetterFacts | undefined; positions: OwnPositions } | undefined> {
+): Promise<FromDatabase | undefined> {
   const database = await openReader(POSTGRES_URL, PATIENCE_MS).catch(() => undefined);
   if (database === undefined) return undefined;
   try {
-    const [facts, positions] = await Promise.all([letterFacts(database, letterId, now), ownPositions(database)]);
-    return { facts, positions };
+    return { facts: await letterFacts(database, letterId, now) };
   } catch {
     return undefined;
   } finally {
     await database.destroy();
   }
+}
+
+/** Empty when the database has gone away meanwhile. */
+async function askPositions({ POSTGRES_URL }: WhySettings): Promise<OwnPositions> {
+  const database = await openReader(POSTGRES_URL, PATIENCE_MS).catch(() => undefined);
+  if (database === undefined) return new Map();
+  return ownPositions(database).finally(() => database.destroy());
 }
 
 async function ownPositions(database: Manager): Promise<OwnPositions> {
@@ -145,17 +156,24 @@ async function askBroker(
   settings: WhySettings,
   letterId: string,
   situation: Situation,
-  positions: OwnPositions,
+  fromDatabase: FromDatabase | undefined,
 ): Promise<BrokerFacts | undefined> {
   const kafka = kafkaClient(kafkaSettingsOf(settings), 'postgang', createLogger('postgang', 'silent'), { retries: 2 });
-  const { leg, awaited } = situation;
+  const { leg, awaited, effect } = situation;
   const look = turnOf(situation) ?? (awaited === undefined ? undefined : 'receipts');
-  const keys = [letterId, conversationIdOf(letterId, leg?.n ?? 1)];
+  const whose = {
+    letterId,
+    sender: fromDatabase?.facts?.sender,
+    conversationId: conversationIdOf(letterId, leg?.n ?? 1),
+    provider: leg?.provider ?? effect?.provider,
+  };
+  const positions = (): Promise<OwnPositions> =>
+    fromDatabase === undefined ? Promise.resolve(new Map()) : askPositions(settings);
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), BROKER_PATIENCE_MS);
   });
-  const asked = brokerFacts(kafka, settings.TOPIC_PREFIX, { keys, look, positions }).catch(() => undefined);
+  const asked = brokerFacts(kafka, settings.TOPIC_PREFIX, { whose, look, positions }).catch(() => undefined);
   return Promise.race([asked, patience]).finally(() => clearTimeout(timer));
 }
 
