@@ -355,6 +355,44 @@ describe('postgang audit, with the rights of an operations reader', () => {
   });
 
   it.each<[string, string]>([
+    ['no offset', '2026-11-24T08:00:00'],
+    ['no time of day', '2026-11-24'],
+    ['a time zone by name', '2026-11-24T08:00:00 CET'],
+    ['a day that is none', '2026-02-30T08:00:00Z'],
+  ])(
+    'refuses a report whose time has %s, by its line: it would be another moment on another machine',
+    async (_what, time) => {
+      const file = join(dir, 'zoneless.csv');
+      writeFileSync(
+        file,
+        csv([`${randomUUID()},2026-11-24T08:00:00+01:00,accepted,`, `${randomUUID()},${time},accepted,`]),
+      );
+      await expect(postgang(...PERIOD, '--provider-report', file)).rejects.toMatchObject({
+        exitCode: 2,
+        message: expect.stringMatching(/^--provider-report: line 3 has no time with its offset \(ISO 8601/),
+      });
+      const message = { messageId: randomUUID(), time, status: 'accepted' };
+      writeFileSync(file, JSON.stringify({ messages: [message] }));
+      await expect(postgang(...PERIOD, '--provider-report', file)).rejects.toThrow(
+        /^--provider-report: message 1 has no time with its offset/,
+      );
+    },
+  );
+
+  it('refuses a list with a NUL character by its line, and repeats nothing of it', async () => {
+    const file = join(dir, 'nul.csv');
+    writeFileSync(file, 'reference\ncase-1\n01810050019\0\n');
+    await expect(postgang(...PERIOD, '--sender', SENDER, '--handed-in', file)).rejects.toMatchObject({
+      exitCode: 2,
+      message: '--handed-in: line 3 holds a NUL character; text in UTF-8 is wanted',
+    });
+    writeFileSync(file, Buffer.from('\uFEFFreference\ncase-1\n', 'utf16le'));
+    await expect(postgang(...PERIOD, '--sender', SENDER, '--handed-in', file)).rejects.toThrow(
+      /^--handed-in: line 1 holds a NUL character/,
+    );
+  });
+
+  it.each<[string, string]>([
     ['nothing', ''],
     ['binary', '\0\u0001\u0002'.repeat(100)],
     ['a line without end', 'x'.repeat(50_000)],

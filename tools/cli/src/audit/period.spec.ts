@@ -37,6 +37,7 @@ describe('the period of closed books', () => {
     { from: '2026-03-29' },
     { from: '2026-03-30', to: '2026-03-29' },
     { from: '2026-03-29T02:30:00', to: '2026-03-30' },
+    { from: '2026-02-30T02:30:00Z', to: '2026-03-30' },
   ])('is refused when it is none: %j', (options) => {
     expect(() => periodOf(options)).toThrow(/--/);
   });

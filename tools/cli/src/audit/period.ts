@@ -24,13 +24,18 @@ export function periodOf({ from, to, day }: PeriodOptions): { from: Date; to: Da
 const isDay = (text: string): boolean =>
   /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`)) && dayAfter(text, 0) === text;
 
-/** A moment without its offset would mean another one elsewhere. */
+/** ISO 8601 with its offset: without one it would mean another moment elsewhere. Undefined when it is none. */
+export function instantOf(text: string): Date | undefined {
+  const [, day] = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
+  if (day === undefined || !isDay(day)) return undefined;
+  const at = new Date(text);
+  return Number.isNaN(at.getTime()) ? undefined : at;
+}
+
 export function momentOf(text: string, option: string): Date {
   if (isDay(text)) return beginningOf(text);
-  const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text)
-    ? new Date(text)
-    : new Date(Number.NaN);
-  if (Number.isNaN(at.getTime()))
+  const at = instantOf(text);
+  if (at === undefined)
     throw new UsageError(`${option} takes a day (2026-11-24) or a moment (2026-11-24T08:00:00+01:00)`);
   return at;
 }

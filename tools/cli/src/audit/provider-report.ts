@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { UsageError } from '../package-input.js';
 import { PROVIDER_STATUSES, type ProviderStatus } from './books.js';
 import type { ReportLine } from './open-books.js';
+import { instantOf } from './period.js';
 import { openText, rowsOf } from './read-lines.js';
 
 const WHAT = '--provider-report';
@@ -86,8 +87,9 @@ function lineOf(
     conversationId === undefined || conversationId === null || conversationId === '' ? null : conversationId;
   if (known !== null && (typeof known !== 'string' || !isUuid(known)))
     throw new UsageError(`${WHAT}: ${where} has a conversation id that is no UUID`);
-  const at = typeof time === 'string' && /^\d{4}-\d\d-\d\dT/.test(time) ? new Date(time) : undefined;
-  if (at === undefined || Number.isNaN(at.getTime())) throw new UsageError(`${WHAT}: ${where} has no time (ISO 8601)`);
+  const at = typeof time === 'string' ? instantOf(time) : undefined;
+  if (at === undefined)
+    throw new UsageError(`${WHAT}: ${where} has no time with its offset (ISO 8601: 2026-11-24T08:00:00Z or …+01:00)`);
   if (!isStatus(status))
     throw new UsageError(`${WHAT}: the status of ${where} is none of ${PROVIDER_STATUSES.join(', ')}`);
   return { messageId: messageId.toLowerCase(), conversationId: known?.toLowerCase() ?? null, at, status };

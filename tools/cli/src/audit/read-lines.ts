@@ -41,6 +41,9 @@ export async function* linesOf(text: AsyncIterable<string>, what: string): Async
     if (count > MOST_LINES) throw new UsageError(`${what}: more than ${MOST_LINES} lines`);
     if (line.length > LONGEST_LINE)
       throw new UsageError(`${what}: line ${count} is longer than ${LONGEST_LINE} characters`);
+    // no database holds one as text, and UTF-16 is full of them
+    if (line.includes('\0'))
+      throw new UsageError(`${what}: line ${count} holds a NUL character; text in UTF-8 is wanted`);
     return line.endsWith('\r') ? line.slice(0, -1) : line;
   };
   for await (const chunk of text) {
