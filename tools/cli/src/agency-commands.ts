@@ -10,6 +10,8 @@ import {
 } from '@postgang/runtime';
 import type { Command } from 'commander';
 import { UsageError } from './package-input.js';
+import { printList } from './print-list.js';
+import { kafkaAt, postgres, unusable } from './servers.js';
 
 /** The same names as the services use, so that their environment serves here too. */
 const registerConfig = runtimeConfig.pick({}).extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap() });
@@ -40,7 +42,7 @@ export function agencyCommands(program: Command): void {
     .description('all agencies')
     .option('--json', 'one JSON document')
     .action((options: { json?: boolean }) =>
-      withRegister(async (register) => show(await register.list(), options.json)),
+      withRegister(async (register) => printList(await register.list(), options.json, lineOf, 'no agencies')),
     );
   group
     .command('delegate')
@@ -75,7 +77,7 @@ async function add(orgnr: string, options: { name: string; kafka?: boolean; repl
     const log = createLogger('postgang', 'error');
     const kafka = kafkaClient(kafkaSettingsOf(settings), 'postgang', log, { retries: 3 });
     const made = await createTopics(kafka, [orgnr], { prefix: settings.TOPIC_PREFIX, replication }).catch(
-      unusable('Kafka (KAFKA_BROKERS)', `; ${orgnr} is as it was`),
+      unusable(kafkaAt(settings.KAFKA_BROKERS), `; ${orgnr} is as it was`),
     );
     const { ingressKey } = await register.add({ orgnr, name: options.name, kafka: true });
     process.stderr.write(`${made} topics made. The ingress key of ${orgnr} follows; give it to the agency alone.\n`);
@@ -85,30 +87,17 @@ async function add(orgnr: string, options: { name: string; kafka?: boolean; repl
 
 async function withRegister(work: (register: AgencyRegister) => Promise<void>, keys?: KeyRing): Promise<void> {
   const { POSTGRES_URL } = settingsOf(registerConfig);
-  const register = await AgencyRegister.open(POSTGRES_URL, keys).catch(unusable('PostgreSQL (POSTGRES_URL)'));
+  const away = unusable(postgres(POSTGRES_URL));
+  const register = await AgencyRegister.open(POSTGRES_URL, keys).catch(away);
   try {
-    await work(register);
+    await work(register).catch(away);
   } finally {
     await register.close();
   }
 }
 
-/** Says which server it was: the drivers' own words do not, and may quote the address with its password. */
-const unusable =
-  (server: string, more = '') =>
-  (error: unknown): never => {
-    const { code, name } = error as { code?: string; name?: string };
-    throw new AgencyError(`${server} cannot be used: ${code ?? name ?? 'unknown error'}${more}`, { cause: error });
-  };
-
 const settingsOf = <T>(config: Parameters<typeof parseConfig<T>>[1]): T =>
   parseConfig('postgang agency', config, process.env);
 
-function show(agencies: readonly ListedAgency[], json = false): void {
-  if (json) process.stdout.write(`${JSON.stringify(agencies, undefined, 2)}\n`);
-  else
-    for (const { orgnr, name, kafka, suppliers } of agencies)
-      process.stdout.write(
-        `${orgnr}  ${kafka ? 'REST, Kafka' : 'REST       '}  ${name}${suppliers.length === 0 ? '' : `  (suppliers: ${suppliers.join(', ')})`}\n`,
-      );
-}
+const lineOf = ({ orgnr, name, kafka, suppliers }: ListedAgency): string =>
+  `${orgnr}  ${kafka ? 'REST, Kafka' : 'REST       '}  ${name}${suppliers.length === 0 ? '' : `  (suppliers: ${suppliers.join(', ')})`}`;

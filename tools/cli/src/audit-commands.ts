@@ -9,6 +9,7 @@ import { momentOf, periodOf } from './audit/period.js';
 import { asDocument, inWords, type Books } from './audit/show-books.js';
 import { Snapshot } from './audit/snapshot.js';
 import { UsageError } from './package-input.js';
+import { kafkaAt, postgres, unusable } from './servers.js';
 
 /** The same names as the services use, so that their environment serves here too. */
 const config = runtimeConfig
@@ -43,12 +44,6 @@ interface Options {
   readonly providerReportUntil?: string;
   readonly asOf?: string;
   readonly list: string;
-}
-
-/** A server cannot be used: nothing is known about the books, so this is not "they do not close". */
-export class AuditError extends Error {
-  override readonly name = 'AuditError';
-  readonly exitCode = 2;
 }
 
 const MOST_LISTED = 1_000_000;
@@ -91,7 +86,8 @@ async function audit(options: Options): Promise<void> {
   const most = Number(options.list);
   if (!Number.isInteger(most) || most < 0 || most > MOST_LISTED)
     throw new UsageError(`--list takes a whole number from 0 to ${MOST_LISTED}`);
-  const snapshot = await Snapshot.open(settings.POSTGRES_URL).catch(unusable('PostgreSQL (POSTGRES_URL)'));
+  const databaseAway = unusable(postgres(settings.POSTGRES_URL));
+  const snapshot = await Snapshot.open(settings.POSTGRES_URL).catch(databaseAway);
   try {
     const tally = await closeBooks(snapshot, {
       ...{ from, to, now, aheadMs, sender, most },
@@ -103,15 +99,16 @@ async function audit(options: Options): Promise<void> {
           ? undefined
           : momentOf(options.providerReportUntil, '--provider-report-until'),
       progress: progress(),
-    }).catch(unusable('PostgreSQL (POSTGRES_URL)'));
+    }).catch(databaseAway);
     let unread: Books['unread'];
     if (settings.KAFKA_BROKERS !== undefined) {
       const kafka = { ...settings, KAFKA_BROKERS: settings.KAFKA_BROKERS };
+      const brokerAway = unusable([kafkaAt(settings.KAFKA_BROKERS), postgres(settings.POSTGRES_URL)]);
       const broker = new Broker(
         kafkaClient(kafkaSettingsOf(kafka), 'postgang-audit', createLogger('postgang', 'error'), { retries: 3 }),
         settings.TOPIC_PREFIX,
       );
-      const positions = await broker.positions(snapshot).catch(unusable('Kafka (KAFKA_BROKERS)'));
+      const positions = await broker.positions(snapshot).catch(brokerAway);
       unread = positions.unread;
       for (const { service, topic, records } of positions.lost)
         tally.list({
@@ -122,7 +119,7 @@ async function audit(options: Options): Promise<void> {
         tally.listed.flatMap(({ letterId, sender: of }) => (letterId === null ? [] : [[letterId, of] as const])),
       );
       if (missing.size > 0) {
-        const places = await broker.setAside(missing).catch(unusable('Kafka (KAFKA_BROKERS)'));
+        const places = await broker.setAside(missing).catch(brokerAway);
         tally.listed.splice(0, tally.listed.length, ...withPlace(tally.listed, places));
       }
     }
@@ -135,22 +132,6 @@ async function audit(options: Options): Promise<void> {
     await snapshot.close();
   }
 }
-
-/** Says which server it was: the drivers' own words do not, and may quote the address with its password. */
-const unusable =
-  (server: string) =>
-  (error: unknown): never => {
-    if (error instanceof UsageError) throw error;
-    const { code, name } = error as { code?: string; name?: string };
-    // undefined_table and invalid_schema_name: a service that was never started, or an older version of it
-    const hint =
-      code === '42P01' || code === '3F000'
-        ? ' (a service has not made its views yet)'
-        : code === '42501'
-          ? ' (grant postgang_operations_reader)'
-          : '';
-    throw new AuditError(`${server} cannot be used: ${code ?? name ?? 'unknown error'}${hint}`, { cause: error });
-  };
 
 function progress(): (done: number, of: number) => void {
   let last = performance.now();

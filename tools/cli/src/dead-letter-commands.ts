@@ -3,6 +3,8 @@ import { deadLettersOf, type Described, type Filter } from '@postgang/redrive';
 import { createLogger, kafkaClient, kafkaSettingsOf, parseConfig, runtimeConfig, type Kafka } from '@postgang/runtime';
 import type { Command } from 'commander';
 import { UsageError } from './package-input.js';
+import { printList } from './print-list.js';
+import { kafkaAt, unusable } from './servers.js';
 
 /** The same names as the services use, so that their environment serves here too. */
 const config = runtimeConfig.pick({
@@ -20,11 +22,6 @@ export interface FilterOptions {
   readonly until?: string;
   readonly letter?: string;
   readonly origin?: string;
-}
-
-/** The broker cannot be used. */
-export class BrokerError extends Error {
-  override readonly name = 'BrokerError';
 }
 
 /** `postgang dead-letters …`: records that could not be processed and wait for a person. Never anything of their content. */
@@ -81,14 +78,6 @@ export function serviceOf(name: string): ServiceName {
   return found;
 }
 
-/** Says which server it was: the driver's own words do not. */
-export const unusableKafka = (error: unknown): never => {
-  const { type, code, name } = error as { type?: string; code?: string | number; name?: string };
-  throw new BrokerError(`Kafka (KAFKA_BROKERS) cannot be used: ${type ?? code ?? name ?? 'unknown error'}`, {
-    cause: error,
-  });
-};
-
 async function each(options: FilterOptions, json = false, tell: (dead: Described, now: Date) => string): Promise<void> {
   const services = options.service === undefined ? SERVICES : [serviceOf(options.service)];
   const now = new Date();
@@ -99,11 +88,9 @@ async function each(options: FilterOptions, json = false, tell: (dead: Described
   });
   const found = await Promise.all(
     services.map((service) => deadLettersOf(kafka, settings.TOPIC_PREFIX, service, filter)),
-  ).catch(unusableKafka);
+  ).catch(unusable(kafkaAt(settings.KAFKA_BROKERS)));
   const dead = found.flat();
-  process.stdout.write(
-    json ? `${JSON.stringify(dead, undefined, 2)}\n` : dead.map((one) => `${tell(one, now)}\n`).join(''),
-  );
+  printList(dead, json, (one) => tell(one, now), 'no dead letters that these filters let through');
 }
 
 export function ageOf(at: Date, now: Date): string {

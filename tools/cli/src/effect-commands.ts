@@ -2,6 +2,8 @@ import { messageCounts, type MessageCount } from '@postgang/notification';
 import { EffectBooks } from '@postgang/provider-dispatch';
 import { parseConfig, runtimeConfig, scrub, type EffectCounts, type UnsettledEffect } from '@postgang/runtime';
 import type { Command } from 'commander';
+import { printList } from './print-list.js';
+import { postgres, unusable } from './servers.js';
 
 /** The same name as the services use, so that their environment serves here too. */
 const config = runtimeConfig.pick({}).extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap() });
@@ -34,7 +36,14 @@ export function effectCommands(program: Command): void {
     )
     .option('--json', 'one JSON document')
     .action(({ json }: { json?: boolean }) =>
-      withBooks(async (books) => show(await books.unsettled(MOST_LISTED), json, lineOf)),
+      withBooks(async (books) =>
+        printList(
+          await books.unsettled(MOST_LISTED),
+          json,
+          lineOf,
+          'no unsettled effects: of each it is known what became of it',
+        ),
+      ),
     );
   group
     .command('counts')
@@ -44,7 +53,10 @@ export function effectCommands(program: Command): void {
       withBooks(async (books, url) => {
         const [handOvers, messages] = [await books.counts(), await messageCounts(url)];
         if (json === true) print(JSON.stringify({ handOvers, messages }, undefined, 2));
-        else for (const line of [...handOvers.flatMap(linesOf), ...messages.map(messageLine)]) print(line);
+        else {
+          const lines = [...handOvers.flatMap(linesOf), ...messages.map(messageLine)];
+          printList(lines, false, (line) => line, 'no effects yet');
+        }
       }),
     );
   group
@@ -75,26 +87,16 @@ async function settle(id: string, { handedOver = false, notDone = false, reason 
 
 async function withBooks(work: (books: EffectBooks, url: string) => Promise<void>): Promise<void> {
   const { POSTGRES_URL } = parseConfig('postgang effects', config, process.env);
-  const books = await EffectBooks.open(POSTGRES_URL).catch((error: unknown) => {
-    // the driver's own words may quote the address with its password
-    const { code, name } = error as { code?: string; name?: string };
-    throw new EffectsError(`PostgreSQL (POSTGRES_URL) cannot be used: ${code ?? name ?? 'unknown error'}`, {
-      cause: error,
-    });
-  });
+  const away = unusable(postgres(POSTGRES_URL));
+  const books = await EffectBooks.open(POSTGRES_URL).catch(away);
   try {
-    await work(books, POSTGRES_URL);
+    await work(books, POSTGRES_URL).catch(away);
   } finally {
     await books.close();
   }
 }
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
-
-function show<T>(rows: readonly T[], json = false, line: (row: T) => string): void {
-  if (json) print(JSON.stringify(rows, undefined, 2));
-  else for (const row of rows) print(line(row));
-}
 
 const lineOf = (effect: UnsettledEffect): string =>
   `${effect.id}  ${effect.state}  ${effect.provider}  letter ${effect.letterId} leg ${effect.leg}  ${effect.reason ?? ''}  ` +

@@ -10,12 +10,13 @@ import {
 import { LetterSalts, SaltsUnavailable } from '@postgang/integration-point';
 import { KeyRing } from '@postgang/outside';
 import { isUuid } from '@postgang/pipeline';
-import { EvidenceUnavailable, exportEvidence } from '@postgang/receipts';
+import { exportEvidence } from '@postgang/receipts';
 import { parseConfig, runtimeConfig } from '@postgang/runtime';
 import { isOrganisationNumber } from '@postgang/rules';
 import type { Command } from 'commander';
 import { writeFileSync } from 'node:fs';
 import { causeOf, certificatesOf, readInput, UsageError } from './package-input.js';
+import { postgres, unusable } from './servers.js';
 
 /** The same name as the services use, so that their environment serves here too. */
 const config = runtimeConfig.pick({}).extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap() });
@@ -70,7 +71,7 @@ export function evidenceCommands(program: Command): void {
 
 async function exportOne(letter: string, { out, reveal }: { out?: string; reveal?: boolean }): Promise<void> {
   const { POSTGRES_URL } = parseConfig('postgang evidence', config, process.env);
-  const evidence = await exportEvidence(POSTGRES_URL, letter).catch(unusable);
+  const evidence = await exportEvidence(POSTGRES_URL, letter).catch(unusable(postgres(POSTGRES_URL)));
   const revealed =
     reveal === true ? await withSalts((salts, keys) => salts.reveal(evidence.letter.id, keys), true) : [];
   const text = writeEvidence({ ...evidence, revealed });
@@ -89,23 +90,15 @@ async function exportOne(letter: string, { out, reveal }: { out?: string; reveal
     );
 }
 
-/** Says which server it was: the driver's own words may quote the address with its password. */
-function unusable(error: unknown): never {
-  if (error instanceof EvidenceUnavailable || error instanceof SaltsUnavailable) throw error;
-  const { code, name } = error as { code?: string; name?: string };
-  throw new EvidenceUnavailable(`PostgreSQL (POSTGRES_URL) cannot be used: ${code ?? name ?? 'unknown error'}`, {
-    cause: error,
-  });
-}
-
 async function withSalts<T>(work: (salts: LetterSalts, keys: KeyRing) => Promise<T>, open = false): Promise<T> {
   const { POSTGRES_URL } = parseConfig('postgang evidence', config, process.env);
   const keys = open
     ? KeyRing.parse(parseConfig('postgang evidence', keysConfig, process.env).KEY_RING)
     : new KeyRing(new Map());
-  const salts = await LetterSalts.open(POSTGRES_URL).catch(unusable);
+  const away = unusable(postgres(POSTGRES_URL));
+  const salts = await LetterSalts.open(POSTGRES_URL).catch(away);
   try {
-    return await work(salts, keys);
+    return await work(salts, keys).catch(away);
   } finally {
     await salts.close();
   }

@@ -9,7 +9,7 @@ import { parkedCommands } from './parked-commands.js';
 import { redriveCommands } from './redrive-commands.js';
 import { whyCommands } from './why-commands.js';
 
-/** `postgang`: data on stdout, messages on stderr; exit codes 0 ok, 1 something does not hold, 2 usage. */
+/** `postgang`: data on stdout, messages on stderr; exit codes 0 ok, 1 something does not hold, 2 usage, or it could not be found out. */
 const program = new Command('postgang').description('Postgang at the command line').exitOverride();
 packageCommands(program);
 agencyCommands(program);

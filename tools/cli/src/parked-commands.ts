@@ -1,11 +1,13 @@
 import { parseConfig, runtimeConfig } from '@postgang/runtime';
 import { HeldSenders, type ParkedCount } from '@postgang/register-lookup';
 import type { Command } from 'commander';
+import { printList } from './print-list.js';
+import { postgres, unusable } from './servers.js';
 
 /** The same name as the services use, so that their environment serves here too. */
 const config = runtimeConfig.pick({}).extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap() });
 
-/** Nothing to release, or no way to find out. */
+/** Nothing to release. */
 export class ParkedError extends Error {
   override readonly name = 'ParkedError';
 }
@@ -20,7 +22,9 @@ export function parkedCommands(program: Command): void {
     .command('list')
     .description('whose letters wait, why, how many, and since when')
     .option('--json', 'one JSON document')
-    .action((options: { json?: boolean }) => withHeld(async (held) => show(await held.list(), options.json)));
+    .action((options: { json?: boolean }) =>
+      withHeld(async (held) => printList(await held.list(), options.json, lineOf, 'no letters are parked')),
+    );
   group
     .command('release')
     .description(
@@ -36,23 +40,14 @@ export function parkedCommands(program: Command): void {
 
 async function withHeld(work: (held: HeldSenders) => Promise<void>): Promise<void> {
   const { POSTGRES_URL } = parseConfig('postgang parked', config, process.env);
-  const held = await HeldSenders.open(POSTGRES_URL).catch((error: unknown) => {
-    // the driver's own words may quote the address with its password
-    const { code, name } = error as { code?: string; name?: string };
-    throw new ParkedError(`PostgreSQL (POSTGRES_URL) cannot be used: ${code ?? name ?? 'unknown error'}`, {
-      cause: error,
-    });
-  });
+  const away = unusable(postgres(POSTGRES_URL));
+  const held = await HeldSenders.open(POSTGRES_URL).catch(away);
   try {
-    await work(held);
+    await work(held).catch(away);
   } finally {
     await held.close();
   }
 }
 
-function show(parked: readonly ParkedCount[], json = false): void {
-  if (json) process.stdout.write(`${JSON.stringify(parked, undefined, 2)}\n`);
-  else
-    for (const { sender, why, letters, since } of parked)
-      process.stdout.write(`${sender}  ${why}  ${letters} letters since ${since.toISOString()}\n`);
-}
+const lineOf = ({ sender, why, letters, since }: ParkedCount): string =>
+  `${sender}  ${why}  ${letters} letters since ${since.toISOString()}`;

@@ -4,8 +4,10 @@ import { createLogger, kafkaClient, kafkaSettingsOf, parseConfig, runtimeConfig 
 import type { Command } from 'commander';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
-import { BrokerError, filterOf, serviceOf, withFilter, type FilterOptions } from './dead-letter-commands.js';
+import { filterOf, serviceOf, withFilter, type FilterOptions } from './dead-letter-commands.js';
 import { UsageError } from './package-input.js';
+import { printList } from './print-list.js';
+import { kafkaAt, postgres, unusable } from './servers.js';
 
 /** The same names as the services use, so that their environment serves here too; and two of the command line's own. */
 const config = runtimeConfig
@@ -53,7 +55,7 @@ export function redriveCommands(program: Command): void {
     .action((options: { json?: boolean }) =>
       withRedrive(async (redrive) => {
         const plans = await redrive.list();
-        print(options.json, plans, () => plans.map(headline));
+        printList(plans, options.json, headline, 'no plans');
       }),
     );
   group
@@ -132,20 +134,16 @@ async function withRedrive(
   const settings = parseConfig('postgang redrive', config, process.env);
   const log = createLogger('postgang', 'silent');
   const kafka = kafkaClient(kafkaSettingsOf(settings), 'postgang', log, { retries: 3 });
+  const away = unusable([kafkaAt(settings.KAFKA_BROKERS), postgres(settings.POSTGRES_URL)]);
   const redrive = await Redrive.open({
     postgresUrl: settings.POSTGRES_URL,
     kafka,
     topicPrefix: settings.TOPIC_PREFIX,
     keys: settings.KEY_RING === undefined ? new KeyRing(new Map()) : KeyRing.parse(settings.KEY_RING),
-  }).catch((error: unknown) => {
-    // the drivers' own words may quote the address with its password
-    const { code, name } = error as { code?: string; name?: string };
-    throw new BrokerError(`Kafka (KAFKA_BROKERS) or PostgreSQL (POSTGRES_URL) cannot be used: ${code ?? name}`, {
-      cause: error,
-    });
-  });
+  }).catch(away);
+  const me = (by: string | undefined): string => operatorId(by ?? settings.POSTGANG_OPERATOR ?? userInfo().username);
   try {
-    await work(redrive, (by) => operatorId(by ?? settings.POSTGANG_OPERATOR ?? userInfo().username), settings);
+    await work(redrive, me, settings).catch(away);
   } finally {
     await redrive.close();
   }

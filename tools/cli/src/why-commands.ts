@@ -4,6 +4,8 @@ import { explain, FEWEST_SAMPLES, type Explanation, type Situation } from '@post
 import { openReader, parseConfig, runtimeConfig } from '@postgang/runtime';
 import type { Command } from 'commander';
 import { UsageError } from './package-input.js';
+import { printList } from './print-list.js';
+import { postgres, unusable } from './servers.js';
 import { investigate, type Findings, type WhySettings } from './why/investigation.js';
 import { stuckLetters, type StuckLetter } from './why/stuck-letters.js';
 
@@ -61,8 +63,7 @@ export function whyCommands(program: Command): void {
     .addHelpText('after', '\nReads POSTGRES_URL as the services do.')
     .action(async (options: { sender?: string; atLeast: string; most: string; json?: boolean }) => {
       const letters = await stuck(options);
-      if (options.json === true) process.stdout.write(`${JSON.stringify(letters, undefined, 2)}\n`);
-      else for (const letter of letters) process.stdout.write(lineOf(letter));
+      printList(letters, options.json, lineOf, 'no letters are stuck');
     });
 }
 
@@ -88,16 +89,11 @@ async function stuck(options: { sender?: string; atLeast: string; most: string }
   const [atLeast, most] = [Number(options.atLeast), Number(options.most)];
   if (!(atLeast >= 0)) throw new UsageError('--at-least takes seconds');
   if (!(Number.isInteger(most) && most >= 1 && most <= 10_000)) throw new UsageError('--most takes 1 to 10000');
-  const database = await openReader(POSTGRES_URL, PATIENCE_MS).catch((error: unknown) => {
-    // the driver's own words may quote the address with its password
-    const { code, name } = error as { code?: string; name?: string };
-    throw new WhyError(`PostgreSQL (POSTGRES_URL) cannot be used: ${code ?? name ?? 'unknown error'}`, {
-      cause: error,
-    });
-  });
+  const away = unusable(postgres(POSTGRES_URL));
+  const database = await openReader(POSTGRES_URL, PATIENCE_MS).catch(away);
   try {
     const now = clockFrom({ start: CLOCK_START, rate: CLOCK_RATE }).now();
-    return await stuckLetters(database, { now, atLeastMs: atLeast * 1_000, sender: options.sender, most });
+    return await stuckLetters(database, { now, atLeastMs: atLeast * 1_000, sender: options.sender, most }).catch(away);
   } finally {
     await database.destroy();
   }
@@ -178,4 +174,4 @@ const usualText = ({ enough, samples, p50Seconds, p95Seconds }: NonNullable<Repo
 const seconds = (value: number): string => (value < 120 ? `${value.toFixed(1)} s` : `${(value / 60).toFixed(0)} min`);
 
 const lineOf = ({ letterId, sender, reference, awaits, owedBy, waitedSeconds, p95Seconds }: StuckLetter): string =>
-  `${letterId}  ${sender ?? '?'}/${reference ?? '?'}  ${awaits} from ${owedBy} for ${seconds(waitedSeconds)}${p95Seconds === null ? '' : `, usually ${seconds(p95Seconds)}`}\n`;
+  `${letterId}  ${sender ?? '?'}/${reference ?? '?'}  ${awaits} from ${owedBy} for ${seconds(waitedSeconds)}${p95Seconds === null ? '' : `, usually ${seconds(p95Seconds)}`}`;

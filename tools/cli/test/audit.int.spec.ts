@@ -335,7 +335,7 @@ describe('postgang audit, with the rights of an operations reader', () => {
       /^accepted, never routed: record skipped\?; dead letter of register-lookup \((.*)\)$/.exec(
         imbalances[0]?.says ?? '',
       ) ?? [];
-    expect(failure).toMatch(/^UnknownSchema: what \[2J  is it\? x+$/);
+    expect(failure).toMatch(/^UnknownSchema: what \[2J {2}is it\? x+$/);
     expect(failure).toHaveLength(300);
   });
 
@@ -415,7 +415,9 @@ describe('postgang audit, with the rights of an operations reader', () => {
   it('says which server it was when there is none, and not with which password', async () => {
     const { POSTGRES_URL } = process.env;
     process.env['POSTGRES_URL'] = 'postgres://nobody:secret@127.0.0.1:1/none';
-    await expect(postgang(...PERIOD)).rejects.toThrow(/^PostgreSQL \(POSTGRES_URL\) cannot be used: ECONNREFUSED$/);
+    await expect(postgang(...PERIOD)).rejects.toThrow(
+      /^PostgreSQL at 127\.0\.0\.1:1 \(POSTGRES_URL\) cannot be reached: nobody listens there \(ECONNREFUSED\)$/,
+    );
     process.env['POSTGRES_URL'] = POSTGRES_URL;
   });
 });

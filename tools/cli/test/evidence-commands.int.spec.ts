@@ -246,6 +246,8 @@ describe('postgang evidence', () => {
     process.env['POSTGRES_URL'] = 'postgres://nobody:secret@127.0.0.1:1/none';
     const { error } = await postgang('export', HELD);
     process.env['POSTGRES_URL'] = database.url;
-    expect(error).toBe('PostgreSQL (POSTGRES_URL) cannot be used: ECONNREFUSED');
+    expect(error).toBe(
+      'PostgreSQL at 127.0.0.1:1 (POSTGRES_URL) cannot be reached: nobody listens there (ECONNREFUSED)',
+    );
   });
 });

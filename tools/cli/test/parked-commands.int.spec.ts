@@ -64,6 +64,8 @@ describe('postgang parked', () => {
 
   it('says which server it was when there is none', async () => {
     process.env['POSTGRES_URL'] = 'postgres://nobody:secret@127.0.0.1:1/none';
-    await expect(postgang('list')).rejects.toThrow(/^PostgreSQL \(POSTGRES_URL\) cannot be used: ECONNREFUSED$/);
+    await expect(postgang('list')).rejects.toThrow(
+      /^PostgreSQL at 127\.0\.0\.1:1 \(POSTGRES_URL\) cannot be reached: nobody listens there \(ECONNREFUSED\)$/,
+    );
   });
 });
