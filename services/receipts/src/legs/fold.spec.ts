@@ -124,6 +124,18 @@ describe('fold', () => {
     expect(kinds(folded)).toEqual(['routed']);
   });
 
+  it("takes a receipt of the leg's provider whatever topic brought it, and a second time over another as stale", () => {
+    const over = (provider: string): Claim => ({
+      ...receipt('leveringskvittering'),
+      ...{ provider, eventId: uuidv5(LETTER, `leveringskvittering/${provider}`) },
+    });
+    const folded = run([accepted(NOTIFY), routed(), handedOver(), over('print'), over('digipost')]);
+    expect(folded.settled).toMatchObject([{ problem: null }, { problem: null }]);
+    expect(statuses(folded)).toEqual(['ACCEPTED', 'ROUTED', 'HANDED_OVER', 'DELIVERED']);
+    expect(dataOf(folded).at(-1)).toMatchObject({ stale: true });
+    expect(dataOf(folded).filter(({ notify }) => notify)).toHaveLength(1);
+  });
+
   it('sets a receipt aside that cannot come over its channel', () => {
     expect(run([routed(), receipt('mottakskvittering')]).settled).toMatchObject([{ problem: 'wrong-channel' }]);
     expect(run([routed('print'), receipt('aapningskvittering')]).settled).toMatchObject([{ problem: 'wrong-channel' }]);

@@ -18,6 +18,11 @@ export function judge(claim: Claim, leg: RoutedLeg): Fact | { readonly problem: 
   return claim.says.by === 'signature' ? judgeReceipt(claim, claim.says, leg) : judgeReport(claim, claim.says, leg);
 }
 
+/**
+ * Not by whose topic brought it: receipts of all providers lie in one queue of the access point, and the topic is chosen by the very signature
+ * that is judged here. Who of two providers is one organisation (a mailbox and a print shop of the same house) signs with one number for both, and
+ * its receipts come over one topic: a comparison would lose genuine ones, and stops no forged one. Over a second topic a receipt is stale.
+ */
 function judgeReceipt(claim: Claim, receipt: SignedReceipt, leg: RoutedLeg): Fact | { problem: Problem } {
   if (receipt.signer !== leg.providerOrganisation) return { problem: 'wrong-signer' };
   if (receipt.sender !== ORGANISATION_SCHEME + leg.providerOrganisation) return { problem: 'wrong-sender' };
