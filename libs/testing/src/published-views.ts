@@ -17,18 +17,39 @@ export interface Publication {
   readonly api: string;
   /** The role that reads them. */
   readonly role: string;
-  /** Columns of each view, in order: the contract. */
+  /** Columns of each view, in order: the contract. Beside these every service publishes how far it has read. */
   readonly views: Readonly<Record<string, readonly string[]>>;
   readonly tables: readonly string[];
   readonly migrations: number;
   readonly open: (url: string) => Promise<Migrated>;
 }
 
+/** Of an effect ledger, whoever keeps it: readers of one read the other as well. */
+export const EFFECT_COLUMNS = [
+  'id',
+  'letter_id',
+  'leg',
+  'provider',
+  'sender',
+  'state',
+  'attempts',
+  'settled',
+  'reason',
+  'created_at',
+  'not_before',
+  'done_at',
+  'published_at',
+  'answered_at',
+] as const;
+const CONSUMED_OFFSET = { consumed_offset: ['topic', 'partition', 'next_offset'] };
+
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 /** Whoever holds the role reads the views as they are promised, and nothing else; every migration can be undone and done again. */
 export function describePublishedViews(publication: Publication): void {
-  const { schema, api, role, views, tables, open } = publication;
+  const { schema, api, role, open } = publication;
+  const views: Publication['views'] = { ...publication.views, ...CONSUMED_OFFSET };
+  const tables = [...publication.tables, ...Object.keys(CONSUMED_OFFSET)];
   const login = `reader_${randomUUID().slice(0, 8)}`;
   let database: Awaited<ReturnType<typeof freshDatabase>>;
   let migrated: Migrated;

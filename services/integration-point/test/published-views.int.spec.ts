@@ -11,9 +11,8 @@ describePublishedViews({
   role: OPERATIONS_READER,
   views: {
     letter: ['id', 'sender', 'reference', 'accepted_at', 'published_at'],
-    consumed_offset: ['topic', 'partition', 'next_offset'],
   },
-  tables: ['letter', 'agency', 'delegation', 'document', 'consumed_offset'],
+  tables: ['letter', 'agency', 'delegation', 'document'],
   migrations: migrations.length,
   open: (url) => openDatabase({ url, schema: 'integration_point', pool: 2, entities, migrations, onStatement }),
 });

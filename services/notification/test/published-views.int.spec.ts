@@ -1,5 +1,5 @@
 import { openDatabase, OPERATIONS_READER } from '@postgang/runtime';
-import { describePublishedViews } from '@postgang/testing';
+import { describePublishedViews, EFFECT_COLUMNS } from '@postgang/testing';
 import { service } from '../src/index.js';
 
 const { entities, migrations } = service.database as NonNullable<typeof service.database>;
@@ -9,26 +9,8 @@ describePublishedViews({
   schema: 'notification',
   api: 'message_api_v1',
   role: OPERATIONS_READER,
-  views: {
-    effect: [
-      'id',
-      'letter_id',
-      'leg',
-      'provider',
-      'sender',
-      'state',
-      'attempts',
-      'settled',
-      'reason',
-      'created_at',
-      'not_before',
-      'done_at',
-      'published_at',
-      'answered_at',
-    ],
-    consumed_offset: ['topic', 'partition', 'next_offset'],
-  },
-  tables: ['message', 'consumed_offset'],
+  views: { effect: EFFECT_COLUMNS },
+  tables: ['message'],
   migrations: migrations.length,
   open: (url) => openDatabase({ url, schema: 'notification', pool: 2, entities, migrations, onStatement }),
 });

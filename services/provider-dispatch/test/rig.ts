@@ -1,5 +1,16 @@
 import 'reflect-metadata';
-import { decode, encode, header, type LetterDispatch, type LetterDispatched } from '@postgang/pipeline';
+import {
+  decode,
+  encode,
+  header,
+  type Headers,
+  type LetterDispatch,
+  type LetterDispatched,
+  type LetterRefused,
+  PROVIDERS_WITH_TOPICS,
+  topicName,
+  type ReceiptReceived,
+} from '@postgang/pipeline';
 import {
   BatchingSender,
   createLogger,
@@ -24,6 +35,17 @@ import { SealedLetters } from './sealed-letters.js';
 export const AGENCY = '310000027';
 export const OTHER_AGENCY = '310000108';
 
+/** What every record that the rig sends comes from. */
+export const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+export interface Seen<T> {
+  readonly id: string | undefined;
+  readonly traceparent: string | undefined;
+  readonly event: T;
+}
+
+const WAIT_MS = 40_000;
+
 export interface Row {
   readonly state: string;
   readonly attempts: number;
@@ -35,7 +57,10 @@ export interface Row {
 /** Topics, a sandbox and a database of its own, in which the service can be stopped, restored and started again. */
 export class Rig {
   readonly prefix = uniquePrefix();
-  readonly dispatched: { readonly id: string | undefined; readonly event: LetterDispatched }[] = [];
+  readonly dispatched: Seen<LetterDispatched>[] = [];
+  readonly refused: Seen<LetterRefused>[] = [];
+  readonly receipts: Seen<ReceiptReceived>[] = [];
+  readonly deadLetters: { readonly key: string; readonly headers: Headers }[] = [];
   sandbox!: Sandbox;
   letters!: SealedLetters;
   running: RunningService | undefined;
@@ -45,13 +70,14 @@ export class Rig {
   private sender!: BatchingSender;
   private readonly closing: (() => Promise<unknown>)[] = [];
 
-  static async start(): Promise<Rig> {
+  /** `receiptDelayMs`: how long the sandbox's providers take to answer, where it is not its own. */
+  static async start(sandbox: { readonly receiptDelayMs?: number } = {}): Promise<Rig> {
     const rig = new Rig();
-    await rig.open();
+    await rig.open(sandbox);
     return rig;
   }
 
-  private async open(): Promise<void> {
+  private async open(sandbox: { readonly receiptDelayMs?: number }): Promise<void> {
     const { prefix, closing } = this;
     const kafka = kafkaClient(
       { brokers: testServers().brokers, topicPrefix: prefix },
@@ -64,7 +90,7 @@ export class Rig {
     this.databaseUrl = fresh.url;
     this.folder = await mkdtemp(join(tmpdir(), 'provider-dispatch-'));
     closing.push(() => rm(this.folder, { recursive: true, force: true }));
-    this.sandbox = await startSandbox({ dir: this.folder });
+    this.sandbox = await startSandbox({ dir: this.folder, ...sandbox });
     closing.push(() => this.sandbox.stop());
     await this.admin('POST', '/admin/agencies', { agencies: [AGENCY, OTHER_AGENCY] });
     this.letters = new SealedLetters(this.sandbox, join(this.folder, 'documents'));
@@ -76,10 +102,24 @@ export class Rig {
     const consumer = kafka.consumer({ groupId: `${prefix}spec` });
     await consumer.connect();
     closing.push(() => consumer.disconnect());
-    await consumer.subscribe({ topics: [`${prefix}letter.dispatched.v1`], fromBeginning: true });
+    const topics = [
+      'letter.dispatched.v1',
+      'letter.refused.v1',
+      'provider-dispatch.dlq',
+      ...PROVIDERS_WITH_TOPICS.map((provider) => topicName('receipt.received.<provider>.v1', provider)),
+    ];
+    await consumer.subscribe({ topics: topics.map((topic) => prefix + topic), fromBeginning: true });
     await consumer.run({
-      eachMessage: async ({ message: { value, headers } }) =>
-        void this.dispatched.push({ id: header(headers, 'ce_id'), event: decode('letter.dispatched.v1', value) }),
+      eachMessage: ({ topic, message: { key, value, headers = {} } }) => {
+        const seen = { id: header(headers, 'ce_id'), traceparent: header(headers, 'traceparent') };
+        if (topic.endsWith('letter.dispatched.v1'))
+          this.dispatched.push({ ...seen, event: decode('letter.dispatched.v1', value) });
+        else if (topic.endsWith('letter.refused.v1'))
+          this.refused.push({ ...seen, event: decode('letter.refused.v1', value) });
+        else if (topic.endsWith('.dlq')) this.deadLetters.push({ key: String(key), headers });
+        else this.receipts.push({ ...seen, event: decode('receipt.received.v1', value) });
+        return Promise.resolve();
+      },
     });
   }
 
@@ -131,28 +171,37 @@ export class Rig {
   send(...events: readonly LetterDispatch[]): Promise<void> {
     return this.publisher.publish(
       events.map((event) =>
-        draft('letter.dispatch.<provider>.v1', event.letterId, event, { parameter: event.provider, id: randomUUID() }),
+        draft('letter.dispatch.<provider>.v1', event.letterId, event, {
+          parameter: event.provider,
+          id: randomUUID(),
+          traceparent: TRACE,
+        }),
       ),
     );
   }
 
   /** As a plan of libs/redrive does. */
-  redrive(event: LetterDispatch): Promise<void> {
-    const headers = { 'origin-topic': `letter.dispatch.${event.provider}.v1`, redrive: 'a plan', redrives: '1' };
-    return this.sender.send([
-      {
+  redrive(...events: readonly LetterDispatch[]): Promise<void> {
+    return this.sender.send(
+      events.map((event) => ({
         topic: 'provider-dispatch.retry.10s',
         key: event.letterId,
         value: encode('letter.dispatch.v1', event),
-        headers: { ce_id: event.messageId, ...headers },
-      },
-    ]);
+        headers: {
+          ce_id: event.messageId,
+          'origin-topic': `letter.dispatch.${event.provider}.v1`,
+          redrive: 'a plan',
+          redrives: '1',
+        },
+      })),
+    );
   }
 
   async row({ messageId }: LetterDispatch, databaseUrl = this.databaseUrl): Promise<Row | undefined> {
     const rows = await sql<Row>(
       databaseUrl,
-      `SELECT state, attempts, settled, settled_how AS "settledHow", reason FROM provider_dispatch.effect WHERE id = '${messageId}'`,
+      `SELECT state, attempts, settled, settled_how AS "settledHow", reason FROM effect WHERE id = $1`,
+      [messageId],
     );
     return rows[0];
   }
@@ -169,8 +218,19 @@ export class Rig {
     );
   }
 
-  of({ letterId }: LetterDispatch): { readonly id: string | undefined; readonly event: LetterDispatched }[] {
+  of({ letterId }: LetterDispatch): Seen<LetterDispatched>[] {
     return this.dispatched.filter(({ event }) => event.letterId === letterId);
+  }
+
+  /** Waits until it is told. */
+  handedOver(event: LetterDispatch): Promise<Seen<LetterDispatched>> {
+    return eventually('letter.dispatched.v1', () => this.of(event)[0], WAIT_MS);
+  }
+
+  /** Waits until it is told. */
+  refusal({ letterId }: LetterDispatch): Promise<LetterRefused> {
+    const found = (): LetterRefused | undefined => this.refused.find(({ event }) => event.letterId === letterId)?.event;
+    return eventually('letter.refused.v1', found, WAIT_MS);
   }
 
   async accepted(): Promise<{ accepted: number; distinctMessageIds: number; duplicatesRefused: number }> {
@@ -178,12 +238,13 @@ export class Rig {
     return ((await answer.json()) as { messages: Awaited<ReturnType<Rig['accepted']>> }).messages;
   }
 
-  async metric(name: string, ...labels: readonly string[]): Promise<number> {
+  /** Undefined when there is none with these labels. */
+  async metric(name: string, ...labels: readonly string[]): Promise<number | undefined> {
     const text = await (await fetch(`${this.running?.managementUrl}/metrics`)).text();
     const line = text
       .split('\n')
       .find((one) => one.startsWith(`${name}{`) && labels.every((label) => one.includes(`"${label}"`)));
-    return Number(/} (\S+)/.exec(line ?? '')?.[1] ?? 0);
+    return line === undefined ? undefined : Number(line.split(' ').at(-1));
   }
 
   async admin(method: string, path: string, body: unknown): Promise<void> {
@@ -201,11 +262,12 @@ export class Rig {
   }
 }
 
-export async function sql<T extends pg.QueryResultRow>(url: string, text: string): Promise<T[]> {
-  const client = new pg.Client({ connectionString: url });
+/** On a connection of its own: nobody may be connected to a database that is copied. */
+export async function sql<T extends pg.QueryResultRow>(url: string, text: string, values?: unknown[]): Promise<T[]> {
+  const client = new pg.Client({ connectionString: url, options: '-c search_path=provider_dispatch' });
   await client.connect();
   try {
-    return (await client.query<T>(text)).rows;
+    return (await client.query<T>(text, values)).rows;
   } finally {
     await client.end();
   }

@@ -31,9 +31,11 @@ describePublishedViews({
     expectation: ['letter_id', 'leg', 'awaits', 'owed_by', 'due_at', 'met_at', 'overdue_at', 'published_at'],
     receipt_set_aside: ['event_id', 'conversation_id', 'provider', 'kind', 'problem', 'received_at'],
     provider_pull: ['provider', 'pulled_until'],
-    consumed_offset: ['topic', 'partition', 'next_offset'],
+    awaited: ['letter_id', 'leg', 'awaits', 'owed_by', 'since', 'due_at', 'met_at', 'overdue_at'],
+    usual_time: ['provider', 'awaits', 'samples', 'newest', 'p50_seconds', 'p95_seconds'],
+    receipt_in_doubt: ['conversation_id', 'provider', 'problem', 'received_at'],
   },
-  tables: ['letter', 'leg', 'history', 'expectation', 'receipt', 'receipt_chain', 'provider_pull', 'consumed_offset'],
+  tables: ['letter', 'leg', 'history', 'expectation', 'receipt', 'receipt_chain', 'provider_pull'],
   migrations: migrations.length,
   open: (url) => openDatabase({ url, schema: 'receipts', pool: 2, entities, migrations, onStatement }),
 });

@@ -12,9 +12,8 @@ describePublishedViews({
   views: {
     route: ['letter_id', 'leg', 'routed', 'rule', 'decided_at'],
     parked_letter: ['letter_id', 'sender', 'why', 'parked_at'],
-    consumed_offset: ['topic', 'partition', 'next_offset'],
   },
-  tables: ['route', 'parked_letter', 'held_sender', 'consumed_offset'],
+  tables: ['route', 'parked_letter', 'held_sender'],
   migrations: migrations.length,
   open: (url) => openDatabase({ url, schema: 'register_lookup', pool: 2, entities, migrations, onStatement }),
 });
