@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@postgang/testing';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 
 const GONE_MS = 10_000;
@@ -102,6 +102,52 @@ onLinux('npm run demo', () => {
     const { ended, says } = demo('--json');
     expect(await ended).toBe(0);
     expect(JSON.parse(says().slice(says().indexOf('{')))).toMatchObject({ ok: true });
-    expect(readdirSync('.postgang').filter((name) => name.startsWith('demo-'))).toEqual([]);
+    expect(foldersLeft()).toEqual([]);
+  }, 120_000);
+
+  it('asked to stay says where it is, answers whoever reads that, and ends with Ctrl-C leaving nothing', async () => {
+    const { npm, ended, says } = demo('--letters', '1', '--stay');
+    const [, file = ''] = await eventually(
+      'it says where it is',
+      () => /In another shell: \. (\S+)/.exec(says()) ?? undefined,
+      90_000,
+    );
+    const { API, SANDBOX } = inShell(file, ['API', 'SANDBOX']);
+    const { access_token: token } = (await answerOf(`${SANDBOX}/admin/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ organisation: '310000027', audience: 'https://postgang.example/v1' }),
+    })) as { access_token: string };
+    const headers = { authorization: `Bearer ${token}` };
+    expect(await answerOf(`${API}/v1/letters?reference=demo-1`, { headers })).toMatchObject({
+      letters: [{ reference: 'demo-1', status: 'DELIVERED' }],
+    });
+    // it names the keys
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const processes = descendants(npm.pid ?? 0);
+    const ports = portsOf(processes);
+    expect(ports.length).toBeGreaterThanOrEqual(13);
+    // a terminal sends it to everybody of the group
+    process.kill(-(npm.pid ?? 0), 'SIGINT');
+    await ended;
+    await eventually('the end of all processes', () => (processes.some(alive) ? undefined : true), GONE_MS);
+    expect(await Promise.all(ports.map(answers))).not.toContain(true);
+    expect({ file: existsSync(file), folders: foldersLeft() }).toEqual({ file: false, folders: [] });
+    expect(says()).toContain('Every letter ended as it must.');
   }, 120_000);
 });
+
+const foldersLeft = (): string[] => readdirSync('.postgang').filter((name) => name.startsWith('demo-'));
+
+/** Variables as a shell has them that has read the file. */
+function inShell(file: string, names: readonly string[]): Record<string, string> {
+  const script = [`. ${file}`, ...names.map((name) => `printf '%s\\n' "$${name}"`)].join('\n');
+  const values = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\n');
+  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
+}
+
+async function answerOf(url: string, init: RequestInit): Promise<unknown> {
+  const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(10_000) });
+  expect(answer.ok).toBe(true);
+  return answer.json();
+}
