@@ -21,7 +21,7 @@
  * effect       something done outside that cannot be undone: a letter handed over, a mail sent
  * hand-over    the effect of giving a leg's package to its provider; done once, however often its record comes
  * ledger       a row per effect, written before it is done: what was intended, done, refused, and what nobody knows yet
- * lane         the hand-overs of one sender: what blocks them, a lapsed delegation for instance, holds up nobody else's
+ * lane         the hand-overs of one sender, or to one provider: what blocks them (a lapsed delegation, an outage) holds up no others
  * settle       to find out by asking whether an uncertain effect was done; never by doing it again
  * parked       waits for a person or an authorisation, without deadline: a letter before its route, a hand-over that asking did not settle
  * set aside    kept and not believed (a receipt that proves nothing), or not processed now (a record in a retry tier or a dead letter)
