@@ -56,11 +56,11 @@ export function deadLetterOf(service: ServiceName, record: LyingRecord): DeadLet
     at,
     recordId: recordId(originTopic, raw),
     key: isUuid(key) ? key : null,
-    originTopic: said(originTopic, 100),
-    originPlace: originPartition === undefined ? null : said(`${originPartition}@${originOffset}`, 40),
+    originTopic: harmless(originTopic, 100),
+    originPlace: originPartition === undefined ? null : harmless(`${originPartition}@${originOffset}`, 40),
     attempts: attemptOf(headers),
     failure: failureOf(headers),
-    because: said(headers[DEAD_BECAUSE] ?? 'unknown', 40),
+    because: harmless(headers[DEAD_BECAUSE] ?? 'unknown', 40),
     sealed: headers[SEALED] !== undefined,
     redrives: redrivesOf(headers),
     bytes: value?.length ?? 0,
@@ -69,10 +69,10 @@ export function deadLetterOf(service: ServiceName, record: LyingRecord): DeadLet
 }
 
 /** Why a record was set aside, as it may be shown: class and scrubbed message, or a stable reason, at most 300 characters. */
-export const failureOf = (headers: LyingRecord['headers']): string => said(headers[FAILURE] ?? 'unknown', 300);
+export const failureOf = (headers: LyingRecord['headers']): string => harmless(headers[FAILURE] ?? 'unknown', 300);
 
-/** An error quotes what others wrote: nothing personal, nothing that moves or turns a terminal's text, nothing that a database cannot hold. */
-const said = (text: string, most: number): string =>
+/** What others wrote, as it may be shown: nothing personal, nothing that moves or turns a terminal's text, nothing that a database cannot hold. */
+export const harmless = (text: string, most: number): string =>
   scrub(text)
     .slice(0, most)
     .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')

@@ -277,12 +277,12 @@ describe('postgang audit, with the rights of an operations reader', () => {
 
   it('finds a letter that the agency handed in and nobody accepted, and masks what looks like a national id in its reference', async () => {
     const list = join(dir, 'longer.csv');
-    writeFileSync(list, ['\uFEFFreference,note', 'never-came,', '"01810050019","a, b"', ''].join('\r\n'));
+    writeFileSync(list, ['\uFEFFreference,note', 'never\u001b[2J-came,', '"01810050019","a, b"', ''].join('\r\n'));
     const { out, code } = await postgang(...PERIOD, '--sender', SENDER, '--handed-in', list, '--json');
     expect(code).toBe(1);
     expect((JSON.parse(out) as Document).imbalances.map(({ reference, cause }) => [reference, cause]).sort()).toEqual([
       ['[national-id]', 'never-accepted'],
-      ['never-came', 'never-accepted'],
+      ['never [2J-came', 'never-accepted'],
     ]);
     expect(out).not.toContain('01810050019');
   });

@@ -1,4 +1,4 @@
-import { scrub } from '@postgang/runtime';
+import { harmless } from '@postgang/runtime';
 import type { Cause, Ending, Imbalance, LetterBooks } from './books.js';
 import type { Verdict } from './reconcile.js';
 
@@ -9,6 +9,9 @@ export interface Listed extends Omit<Imbalance, 'letterId'> {
   /** As the agency calls it; what looks personal in it is masked. */
   readonly reference: string | null;
 }
+
+/** Of an accepted letter; an agency's own list may hold anything. */
+const LONGEST_REFERENCE = 100;
 
 const ENDINGS: readonly Ending[] = ['delivered', 'posted', 'ended-otherwise', 'cancelled', 'in-flight', 'unaccounted'];
 
@@ -49,7 +52,7 @@ export class Tally {
     this.imbalances += 1;
     this.causes[line.cause] = (this.causes[line.cause] ?? 0) + 1;
     if (this.listed.length < this.most)
-      this.listed.push({ ...line, reference: reference === null ? null : scrub(reference) });
+      this.listed.push({ ...line, reference: reference === null ? null : harmless(reference, LONGEST_REFERENCE) });
   }
 
   get closed(): boolean {
