@@ -14,7 +14,7 @@ import { exportEvidence } from '@postgang/receipts';
 import { parseConfig, runtimeConfig } from '@postgang/runtime';
 import { isOrganisationNumber } from '@postgang/rules';
 import type { Command } from 'commander';
-import { writeFileSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, openSync, writeFileSync } from 'node:fs';
 import { causeOf, certificatesOf, readInput, UsageError } from './package-input.js';
 import { postgres, unusable } from './servers.js';
 
@@ -78,8 +78,7 @@ async function exportOne(letter: string, { out, reveal }: { out?: string; reveal
   if (out === undefined) process.stdout.write(text);
   else
     try {
-      // nobody else's to read: it tells of one person's letter
-      writeFileSync(out, text, { mode: 0o600 });
+      writePrivately(out, text);
     } catch (error) {
       throw new UsageError(`--out ${out}: ${causeOf(error)}`, { cause: error });
     }
@@ -88,6 +87,17 @@ async function exportOne(letter: string, { out, reveal }: { out?: string; reveal
     process.stderr.write(
       `Entries ${held + 1}–${evidence.entries.length} are held by no signed root yet: their day is not over. Export again tomorrow.\n`,
     );
+}
+
+/** Nobody else's to read, also where another file lay: it tells of one person's letter. */
+function writePrivately(path: string, text: string): void {
+  const file = openSync(path, 'w', 0o600);
+  try {
+    if (fstatSync(file).isFile()) fchmodSync(file, 0o600);
+    writeFileSync(file, text);
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function withSalts<T>(work: (salts: LetterSalts, keys: KeyRing) => Promise<T>, open = false): Promise<T> {

@@ -170,6 +170,13 @@ describe('postgang evidence', () => {
     }
   });
 
+  it('makes a file that others could read its owner’s alone', async () => {
+    writeFileSync(file('readable.json'), 'something longer than nothing', { mode: 0o644 });
+    expect(await postgang('export', HELD, '--out', file('readable.json'))).toMatchObject({ exit: 0 });
+    expect(statSync(file('readable.json')).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file('readable.json'), 'utf8')).toBe(readFileSync(file('held.json'), 'utf8'));
+  });
+
   it('says with its exit code what does not hold, and what could not be found out', async () => {
     await postgang('export', HELD, '--out', file('held.json'));
     const text = readFileSync(file('held.json'), 'utf8');

@@ -5,7 +5,7 @@ import { classifyDatabaseError, RUNTIME, type Manager, type Runtime } from '@pos
 import type { SealedLetter } from '../letter/seal-letter.js';
 import { acceptedDraft } from './accepted-draft.js';
 import { findLetters, insertLetters, type LetterRow } from './letter-rows.js';
-import { Patience, PATIENCE_MS } from './patience.js';
+import { Patience, PATIENCE_MS } from '../patience.js';
 import { Sweep } from './sweep.js';
 
 /**
@@ -56,7 +56,7 @@ export class AcceptLetters {
   /** The letter of that id as it was accepted. Throws DependencyDown. */
   async find(letterId: string): Promise<LetterRow | undefined> {
     try {
-      return (await findLetters(this.runtime.database, [letterId]))[0];
+      return (await this.database.wait(() => findLetters(this.runtime.database, [letterId])))[0];
     } catch (error) {
       throw classifyDatabaseError(error);
     }

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { topicName } from '@postgang/pipeline';
-import { RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
+import { classifyDatabaseError, RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
+import { Patience, PATIENCE_MS } from '../patience.js';
 import { INGRESS_KEY_ID } from './agency-register.js';
 import { existingTopics, followAgencies } from './agency-topics.js';
 
@@ -12,6 +13,9 @@ interface AgencyRow {
   readonly suppliers: readonly string[];
 }
 
+const AGENCIES = `
+  SELECT orgnr, name, kafka, ingress_key, ARRAY(SELECT supplier FROM delegation d WHERE d.agency = a.orgnr) AS suppliers
+  FROM agency a`;
 const EVERY_MS = 2_000;
 const TOPICS_EVERY_MS = 30_000;
 
@@ -26,6 +30,9 @@ export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy 
     readAt: -Infinity,
   };
   private worker: Worker | undefined;
+  private readonly database = new Patience('postgres', PATIENCE_MS);
+  private loading: Promise<void> | undefined;
+  private looking: Promise<void> | undefined;
 
   constructor(@Inject(RUNTIME) private readonly runtime: Runtime) {}
 
@@ -37,8 +44,10 @@ export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy 
     await this.worker?.stop();
   }
 
-  /** Undefined for an organisation that is no agency of ours. One that was added a moment ago is found at once. */
+  /** Undefined for an organisation that is no agency of ours. One that was added a moment ago is found at once. Throws DependencyDown. */
   async find(orgnr: string): Promise<AgencyRow | undefined> {
+    // a look that has begun may be too old to have seen it
+    if (!this.agencies.has(orgnr)) await this.loading?.catch(() => undefined);
     if (!this.agencies.has(orgnr)) await this.load();
     return this.agencies.get(orgnr);
   }
@@ -55,8 +64,7 @@ export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy 
   async hasStatusTopic(orgnr: string): Promise<boolean> {
     const topic = topicName('letter.status.v1.<orgnr>', orgnr);
     const age = performance.now() - this.topics.readAt;
-    if (age > TOPICS_EVERY_MS || (age > EVERY_MS && !this.topics.names.has(topic)))
-      this.topics = { names: await existingTopics(this.runtime), readAt: performance.now() };
+    if (age > TOPICS_EVERY_MS || (age > EVERY_MS && !this.topics.names.has(topic))) await this.lookAtTopics();
     return this.topics.names.has(topic);
   }
 
@@ -72,12 +80,25 @@ export class AgencyDirectory implements OnApplicationBootstrap, OnModuleDestroy 
     return false;
   }
 
-  private async load(): Promise<void> {
-    const rows: AgencyRow[] = await this.runtime.database.query(
-      `SELECT orgnr, name, kafka, ingress_key,
-              ARRAY(SELECT supplier FROM delegation d WHERE d.agency = a.orgnr) AS suppliers
-       FROM agency a`,
-    );
+  /** A whole batch asks at the same time, and each look is a connection of its own. */
+  private lookAtTopics(): Promise<void> {
+    this.looking ??= existingTopics(this.runtime)
+      .then((names) => void (this.topics = { names, readAt: performance.now() }))
+      .finally(() => (this.looking = undefined));
+    return this.looking;
+  }
+
+  private load(): Promise<void> {
+    this.loading ??= this.read().finally(() => (this.loading = undefined));
+    return this.loading;
+  }
+
+  private async read(): Promise<void> {
+    const rows = await this.database
+      .wait(() => this.runtime.database.query<AgencyRow[]>(AGENCIES))
+      .catch((error: unknown) => {
+        throw classifyDatabaseError(error);
+      });
     for (const row of rows) this.openKey(row);
     this.agencies = new Map(rows.map((row) => [row.orgnr, row]));
   }

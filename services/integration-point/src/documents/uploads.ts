@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DocumentTooLarge, type DocumentStore, type StoredDocument } from '@postgang/document-store';
 import { classifyDatabaseError, RUNTIME, type Runtime } from '@postgang/runtime';
-import { Patience, PATIENCE_MS } from '../acceptance/patience.js';
+import { Patience, PATIENCE_MS } from '../patience.js';
 import { MAX_LETTER_BYTES, type MediaType } from '../letter/letter-schema.js';
 import { peekHead, sniff } from './sniff.js';
 

@@ -4,7 +4,7 @@ import { isUuid, letterIdOf } from '@postgang/pipeline';
 import { CONFIG, RUNTIME, type Manager, type Runtime } from '@postgang/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AcceptLetters } from '../acceptance/accept-letters.js';
-import { Patience, PATIENCE_MS } from '../acceptance/patience.js';
+import { Patience, PATIENCE_MS } from '../patience.js';
 import { Unsettled } from '../acceptance/unsettled.js';
 import type { IntegrationPointConfig } from '../config.js';
 import { measure } from '../documents/measure.js';
