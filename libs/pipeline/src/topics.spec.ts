@@ -7,6 +7,7 @@ import {
   retryTopic,
   RETRY_TIERS,
   SERVICES,
+  takesIn,
   topicName,
   topicOf,
   TOPICS,
@@ -43,6 +44,17 @@ describe('the table of topics', () => {
 
   it.each(['../x', 'A', '', 'a'.repeat(41)])('refuses %j in the place of a provider', (parameter) => {
     expect(() => topicName('letter.dispatch.<provider>.v1', parameter)).toThrow('needs a parameter');
+  });
+
+  it('keeps the days’ roots for ten years in one order, and nobody waits until a service has read them', () => {
+    const root = TOPICS.find(({ name }) => name === 'day.closed.v1') as (typeof TOPICS)[number];
+    expect(root).toMatchObject({ partitions: 1, retentionDays: 3_653, key: 'day' });
+    expect(concreteTopics([])).toContainEqual({ name: 'day.closed.v1', partitions: 1, retentionDays: 3_653 });
+    expect(SERVICES.filter((service) => takesIn(service, root))).toEqual([]);
+    for (const topic of TOPICS.filter((one) => one !== root))
+      expect(SERVICES.filter((service) => takesIn(service, topic))).toEqual(
+        SERVICES.filter((service) => (topic.readers as readonly string[]).includes(service)),
+      );
   });
 
   it('gives every service its retry tiers and a place for dead letters, and every agency its two topics', () => {

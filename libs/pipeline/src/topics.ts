@@ -14,8 +14,8 @@ export interface Topic {
   readonly subject: Subject;
   readonly writers: readonly Party[];
   readonly readers: readonly Party[];
-  /** What the record key is. Records of one letter stay in order because they share it. */
-  readonly key: 'letterId' | 'conversationId';
+  /** What the record key is. Records of one letter stay in order because they share it. `day`: it is about no letter. */
+  readonly key: 'letterId' | 'conversationId' | 'day';
   /** Never changed in place: a changed count moves letters to other partitions while earlier events are still in flight. */
   readonly partitions: number;
   readonly retentionDays: number;
@@ -24,6 +24,8 @@ export interface Topic {
 
 /** Long enough for the longest outage we plan for; an offset that fell out of retention would be a silent skip. */
 const EVENT_DAYS = 14;
+/** Ten years: as long as somebody may come with the evidence of a letter. */
+const ROOT_DAYS = 3_653;
 
 /** The letter's way, in order. Topics, ACLs, compose, docs, retry and dead-letter topics are derived from or tested against it. */
 export const TOPICS = [
@@ -147,6 +149,16 @@ export const TOPICS = [
     retentionDays: EVENT_DAYS,
     what: "the same for one agency's letters, and its refused hand-ins",
   },
+  {
+    name: 'day.closed.v1',
+    subject: 'day.closed.v1',
+    writers: ['receipts'],
+    readers: ['receipts', 'agency', 'operator'],
+    key: 'day',
+    partitions: 1,
+    retentionDays: ROOT_DAYS,
+    what: "a day's signed root, for anybody to keep; receipts only looks at it before it signs another",
+  },
 ] as const satisfies readonly Topic[];
 
 export type TopicPattern = (typeof TOPICS)[number]['name'];
@@ -164,6 +176,10 @@ export function topicName(pattern: TopicPattern, parameter?: string): TopicName 
     throw new Error(`${pattern} needs a parameter of a–z and digits`);
   return pattern.replace(/<[a-z]+>/, parameter) as TopicName;
 }
+
+/** Whether a stage of the service takes the topic's records in. What is about a day is only looked at: nobody commits a place there. */
+export const takesIn = (service: ServiceName, { key, readers }: Pick<Topic, 'key' | 'readers'>): boolean =>
+  key !== 'day' && readers.includes(service);
 
 const MATCHERS = TOPICS.map((topic) => ({
   topic,

@@ -11,7 +11,7 @@ export function describe(service: ServiceName, record: LyingRecord): Described {
 /** An agency may name any letter as the key of its record, also another's: only that which its own reference gives is believed. */
 function letterIn({ originTopic, key, sealed }: DeadLetter, value: Buffer | null): string | null {
   const row = topicOf(originTopic);
-  if (key === null || row?.topic.key === 'conversationId') return null;
+  if (key === null || (row !== undefined && row.topic.key !== 'letterId')) return null;
   const letterId = key.toLowerCase();
   if (row?.topic.subject !== 'letter.submitted.v1') return letterId;
   if (sealed) return null;

@@ -307,6 +307,8 @@ describe('postgang audit, with the rights of an operations reader', () => {
     await producer.sendBatch({
       topicMessages: [
         record('letter.accepted.v1'),
+        // only looked at: nobody has it unread
+        record('day.closed.v1'),
         record('register-lookup.dlq', {
           'origin-topic': 'letter.accepted.v1',
           failure: `UnknownSchema: what\u001b[2J \u202eis it? ${'x'.repeat(500)}`,

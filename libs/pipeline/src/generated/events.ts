@@ -3,6 +3,14 @@
 /** A sealed string (libs/outside, KeyRing): bytes that only holders of the scope's key can open. */
 export type Sealed = Buffer;
 
+/** A day is over, and its root was signed: what anybody may keep, to hold the operator to it. One for each day; a second one about a day says which it replaces. */
+export interface DayClosed {
+  /** The day in Norway, YYYY-MM-DD. It is the record's key, and stands in the statement too: what the statement says counts. */
+  day: string;
+  /** The day's root as signed (compact JWS, format in libs/evidence). Evidence of a letter holds the very same bytes. */
+  statement: string;
+}
+
 /** Legal kind of the letter; the first four bring notice (eForvaltningsforskriften §8) and reservation (§9) with them. */
 export type LegalKind = 'ENKELTVEDTAK' | 'FORHANDSVARSEL' | 'RETTSSTILLING' | 'SARLIG_BETYDNING' | 'INFORMATION' | 'UNKNOWN';
 
@@ -461,6 +469,7 @@ export interface RecipientNotified {
 }
 
 export interface EventBySubject {
+  'day.closed.v1': DayClosed;
   'letter.accepted.v1': LetterAccepted;
   'letter.dispatch.v1': LetterDispatch;
   'letter.dispatched.v1': LetterDispatched;

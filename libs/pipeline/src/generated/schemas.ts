@@ -1,6 +1,26 @@
 // Generated from schemas/ by `npm run generate`. Do not edit: a test regenerates it.
 
 export const SCHEMAS = {
+ "day.closed.v1": [
+  {
+   "type": "record",
+   "name": "DayClosed",
+   "namespace": "no.postgang",
+   "doc": "A day is over, and its root was signed: what anybody may keep, to hold the operator to it. One for each day; a second one about a day says which it replaces.",
+   "fields": [
+    {
+     "name": "day",
+     "type": "string",
+     "doc": "The day in Norway, YYYY-MM-DD. It is the record's key, and stands in the statement too: what the statement says counts."
+    },
+    {
+     "name": "statement",
+     "type": "string",
+     "doc": "The day's root as signed (compact JWS, format in libs/evidence). Evidence of a letter holds the very same bytes."
+    }
+   ]
+  }
+ ],
  "letter.accepted.v1": [
   {
    "type": "record",

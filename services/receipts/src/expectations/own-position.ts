@@ -1,4 +1,4 @@
-import { PROVIDERS_WITH_TOPICS, RETRY_TIERS, retryTopic, topicName, TOPICS } from '@postgang/pipeline';
+import { PROVIDERS_WITH_TOPICS, RETRY_TIERS, retryTopic, takesIn, topicName, TOPICS } from '@postgang/pipeline';
 import type { Manager, Runtime } from '@postgang/runtime';
 
 /** What a topic's partitions held at one moment: the next offset of each, and the oldest still kept. */
@@ -13,7 +13,7 @@ export interface OwnPosition {
   close(): Promise<void>;
 }
 
-const READ = TOPICS.filter(({ readers }) => (readers as readonly string[]).includes('receipts')).flatMap(({ name }) =>
+const READ = TOPICS.filter((topic) => takesIn('receipts', topic)).flatMap(({ name }) =>
   name.includes('<provider>') ? PROVIDERS_WITH_TOPICS.map((provider) => topicName(name, provider)) : [topicName(name)],
 );
 /** A record that waits for its next attempt has been passed over in its own topic, and has not been taken in. */

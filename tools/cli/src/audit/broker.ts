@@ -1,4 +1,12 @@
-import { deadLetterTopic, RETRY_TIERS, retryTopic, SERVICES, topicOf, type ServiceName } from '@postgang/pipeline';
+import {
+  deadLetterTopic,
+  RETRY_TIERS,
+  retryTopic,
+  SERVICES,
+  takesIn,
+  topicOf,
+  type ServiceName,
+} from '@postgang/pipeline';
 import { committedOffsets, failureOf, TopicReader, type Kafka } from '@postgang/runtime';
 import { isOf } from '../set-aside.js';
 import type { Snapshot } from './snapshot.js';
@@ -41,9 +49,8 @@ export class Broker {
       const unread: Unread[] = [];
       const lost: Unread[] = [];
       for (const topic of topics) {
-        const readers = (topicOf(topic)?.topic.readers ?? []).filter((reader): reader is ServiceName =>
-          (SERVICES as readonly string[]).includes(reader),
-        );
+        const row = topicOf(topic)?.topic;
+        const readers = SERVICES.filter((service) => row !== undefined && takesIn(service, row));
         if (readers.length === 0) continue;
         const ends = await admin.fetchTopicOffsets(this.prefix + topic);
         for (const service of readers) {

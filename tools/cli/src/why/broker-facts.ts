@@ -3,6 +3,7 @@ import {
   header,
   retryTopic,
   RETRY_TIERS,
+  takesIn,
   topicName,
   TOPICS,
   PROVIDERS_WITH_TOPICS,
@@ -35,13 +36,11 @@ export type OwnPositions = ReadonlyMap<Turn, ReadonlyMap<string, bigint>>;
 
 type Admin = ReturnType<Kafka['admin']>;
 
-/** Topics of the table that each service reads; those of agencies are left to integration-point's own metric. */
+/** Topics of the table that each service takes in; those of agencies are left to integration-point's own metric. */
 const READ_BY: ReadonlyMap<Turn, readonly string[]> = new Map(
   TURNS.map((turn) => [
     turn,
-    TOPICS.filter(
-      ({ name, readers }) => (readers as readonly string[]).includes(turn) && !name.includes('<orgnr>'),
-    ).flatMap(({ name }) =>
+    TOPICS.filter((topic) => takesIn(turn, topic) && !topic.name.includes('<orgnr>')).flatMap(({ name }) =>
       name.includes('<provider>') ? PROVIDERS_WITH_TOPICS.map((provider) => topicName(name, provider)) : [name],
     ),
   ]),

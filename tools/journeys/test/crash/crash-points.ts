@@ -83,6 +83,7 @@ export const BESIDE: Readonly<Record<string, string>> = {
   'pull noted': 'only rises; told again every quarter of a minute',
   'overdue told': 'services/receipts, deadlines',
   'day closed': 'services/receipts, day roots',
+  'publish day.closed.v1': 'from the row, compared with what lies in the topic; services/receipts, day roots',
   'revocation list kept': 'for evidence; looked for and kept again at the next look',
 };
 
