@@ -17,6 +17,8 @@ export interface DayRoot {
   readonly root: string;
   /** {@link statementHash} of the day before; null of the first day. */
   readonly previous: string | null;
+  /** {@link statementHash} of one about the same day that was given out before, and does not stand any more; missing when there was none. */
+  readonly replaces?: string;
 }
 
 export const signDayRoot = (root: DayRoot, signer: SigningIdentity): Promise<string> => signJson({ ...root }, signer);
@@ -40,20 +42,22 @@ export function isMoment(value: unknown): value is string {
   return !Number.isNaN(date.getTime()) && date.toISOString() === value;
 }
 
+/** Without `replaces`. */
 const FIELDS = 6;
 
 /** The statement with its signature checked, not yet whose it is. Throws PackageError; undefined for a payload that is no day's root. */
 export function openDayRoot(statement: string): (OpenedJws & { readonly says: DayRoot }) | undefined {
   const opened = openJws(statement);
-  const { format, day, closedAt, size, root, previous } = opened.payload;
+  const { format, day, closedAt, size, root, previous, replaces } = opened.payload;
   const known =
-    Object.keys(opened.payload).length === FIELDS &&
+    Object.keys(opened.payload).length === (replaces === undefined ? FIELDS : FIELDS + 1) &&
     format === DAY_ROOT_FORMAT &&
     isDay(day) &&
     isMoment(closedAt) &&
     Number.isSafeInteger(size) &&
     (size as number) >= 0 &&
     isHash(root) &&
-    (previous === null || isHash(previous));
+    (previous === null || isHash(previous)) &&
+    (replaces === undefined || isHash(replaces));
   return known ? { ...opened, says: opened.payload as unknown as DayRoot } : undefined;
 }

@@ -290,6 +290,9 @@ class Verifying {
       operator ??= signer;
       if (signer !== operator) throw new EvidenceError(where, `signed by ${signer}, not by ${operator}`);
       this.checkRevocation(chain, new Date(says.closedAt), where, undefined, []);
+      if (says.replaces === undefined) continue;
+      if (says.replaces === options.kept) throw new EvidenceError(where, 'replaces the one that was kept');
+      this.remarks.push(`${where}: replaces one that was given out before, ${says.replaces}`);
     }
     const last = roots.at(-1)?.says.day ?? null;
     if (last !== evidence.through) throw new EvidenceError('through', `the last root is of ${last ?? 'no day'}`);

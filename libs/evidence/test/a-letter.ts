@@ -134,13 +134,14 @@ export function chained(id: string, lines: readonly Line[]): EvidenceEntry[] {
   });
 }
 
-/** `changed`: day of the week → number of the letter's newest entry then. */
+/** `changed`: day of the week → number of the letter's newest entry then; `replaces`: day of the week → hash of what was given out before. */
 export async function daysOf(
   id: string,
   entries: readonly EvidenceEntry[],
   changed: Readonly<Record<number, number>>,
   others: number,
   operator: SigningIdentity,
+  replaces: Readonly<Record<number, string>> = {},
 ): Promise<Pick<Evidence, 'paths' | 'roots' | 'through'>> {
   const paths: Evidence['paths'][number][] = [];
   const roots: string[] = [];
@@ -164,10 +165,9 @@ export async function daysOf(
       });
     const closedAt = new Date(Date.parse(`${dayAfter(day)}T00:15:00+01:00`)).toISOString();
     const root = rootOf(hashes).toString('hex');
-    const statement = await signDayRoot(
-      { format: DAY_ROOT_FORMAT, day, closedAt, size: hashes.length, root, previous },
-      operator,
-    );
+    const says = { format: DAY_ROOT_FORMAT, day, closedAt, size: hashes.length, root, previous } as const;
+    const given = replaces[number];
+    const statement = await signDayRoot(given === undefined ? says : { ...says, replaces: given }, operator);
     previous = statementHash(statement);
     roots.push(statement);
   }

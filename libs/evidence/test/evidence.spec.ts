@@ -11,6 +11,7 @@ import {
   statementHash,
   verifyEvidence,
   writeEvidence,
+  type DayRoot,
   type Evidence,
   type VerifyOptions,
 } from '../src/index.js';
@@ -253,6 +254,44 @@ describe('what the operator itself would write anew', () => {
     const roots = evidence.roots.map((one, index) => (index === 2 ? (days.roots[2] as string) : one));
     expect(await ofFile({ ...evidence, roots })).toBe('root 2026-11-25: is not built upon the day before');
   });
+});
+
+describe('a root in the place of one that was given out', () => {
+  const [given, other] = ['a'.repeat(64), 'b'.repeat(64)];
+  let replacing: Evidence;
+  beforeAll(async () => {
+    const { evidence, operator } = made;
+    const replaces = { 2: given, 3: other };
+    const days = await daysOf(evidence.letter.id, evidence.entries, { 1: 3, 2: 5 }, 6, operator, replaces);
+    replacing = { ...evidence, ...days };
+  });
+
+  it('holds, and is a remark for each', async () => {
+    const { remarks } = await verifyEvidence(replacing, trusting());
+    expect(remarks).toEqual([
+      `root 2026-11-24: replaces one that was given out before, ${given}`,
+      `root 2026-11-25: replaces one that was given out before, ${other}`,
+    ]);
+  });
+
+  it('does not hold for who kept that other one', async () => {
+    expect(await ofFile(replacing, { ...trusting(), kept: other })).toBe(
+      'root 2026-11-25: replaces the one that was kept',
+    );
+    const kept = statementHash(replacing.roots[2] as string);
+    expect(await ofFile(replacing, { ...trusting(), kept })).toBe('holds');
+  });
+
+  it('cannot lose that it replaces: the signature holds it', async () => {
+    const roots = replacing.roots.map((statement, index) => (index === 1 ? without(statement) : statement));
+    expect(await ofFile({ ...replacing, roots })).toBe('root 2: signature-invalid');
+  });
+
+  function without(statement: string): string {
+    const [header, payload = '', signature] = statement.split('.');
+    const { replaces: _replaces, ...says } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as DayRoot;
+    return [header, Buffer.from(JSON.stringify(says)).toString('base64url'), signature].join('.');
+  }
 });
 
 describe('receipts in it', () => {
