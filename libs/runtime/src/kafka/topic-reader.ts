@@ -45,22 +45,25 @@ export class TopicReader {
     private readonly groupId: string,
     private readonly consumer: Consumer,
     private readonly admin: Admin,
+    private readonly signal: AbortSignal | undefined,
   ) {}
 
-  /** `topic` with its prefix. Throws what kafkajs throws when the broker is away or there is no such topic. */
-  static async open(kafka: Kafka, topic: string): Promise<TopicReader> {
+  /**
+   * `topic` with its prefix. Throws what kafkajs throws when the broker is away or there is no such topic. When `signal` fires, this and every reading
+   * reject with its reason, and whoever closes does not wait for the broker.
+   */
+  static async open(kafka: Kafka, topic: string, signal?: AbortSignal): Promise<TopicReader> {
     const admin = kafka.admin();
     const groupId = `${topic}.reader.${randomUUID()}`;
     const consumer = kafkaConsumer(kafka, groupId, { minBytes: 1, maxWaitMs: WAIT_MS });
-    const reader = new TopicReader(topic, groupId, consumer, admin);
+    const reader = new TopicReader(topic, groupId, consumer, admin, signal);
+    const beginning = reader.begin();
     try {
-      await admin.connect();
-      await reader.ends();
-      await consumer.connect();
-      await consumer.subscribe({ topics: [topic], fromBeginning: true });
-      await reader.join();
+      await heeding(signal, beginning);
       return reader;
     } catch (error) {
+      // what was on its way when the signal fired may connect afterwards
+      if (signal?.aborted === true) void beginning.catch(() => undefined).then(() => reader.leave());
       await reader.close();
       throw error;
     }
@@ -68,7 +71,7 @@ export class TopicReader {
 
   /** What the partitions hold now: the oldest offset kept, and the next to be written. */
   async ends(): Promise<Stretch[]> {
-    const partitions = await this.admin.fetchTopicOffsets(this.topic);
+    const partitions = await heeding(this.signal, this.admin.fetchTopicOffsets(this.topic));
     return partitions
       .map(({ partition, low, high }) => ({ partition, from: BigInt(low), to: BigInt(high) }))
       .sort((a, b) => a.partition - b.partition);
@@ -96,14 +99,15 @@ export class TopicReader {
     if (this.reading !== undefined) throw new Error('one reading at a time');
     const wanted = stretches.filter(({ from, to }) => from < to);
     if (wanted.length === 0) return Promise.resolve();
-    return new Promise<void>((resolve, reject) => {
+    const passed = new Promise<void>((resolve, reject) => {
       const open = new Map(wanted.map(({ partition, from, to }) => [partition, { next: from, to }]));
       this.reading = { open, visit, resolve, reject, heardAt: performance.now() };
       this.watch = setInterval(() => void this.look(), LOOK_MS);
       for (const { partition, from } of wanted)
         this.consumer.seek({ topic: this.topic, partition, offset: from.toString() });
       this.consumer.resume([{ topic: this.topic, partitions: wanted.map(({ partition }) => partition) }]);
-    }).finally(() => {
+    });
+    return heeding(this.signal, passed).finally(() => {
       clearInterval(this.watch);
       this.reading = undefined;
     });
@@ -111,9 +115,25 @@ export class TopicReader {
 
   async close(): Promise<void> {
     clearInterval(this.watch);
+    const left = this.leave();
+    if (this.signal?.aborted !== true) await left;
+  }
+
+  private async leave(): Promise<void> {
     await this.consumer.disconnect().catch(() => undefined);
     await this.admin.deleteGroups([this.groupId]).catch(() => undefined);
     await this.admin.disconnect().catch(() => undefined);
+  }
+
+  private async begin(): Promise<void> {
+    const { admin, consumer, signal, topic } = this;
+    await admin.connect();
+    await this.ends();
+    signal?.throwIfAborted();
+    await consumer.connect();
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    signal?.throwIfAborted();
+    await this.join();
   }
 
   private join(): Promise<void> {
@@ -191,4 +211,15 @@ export class TopicReader {
     if (performance.now() - reading.heardAt > SILENT_MS)
       reading.reject(new Error(`${this.topic}: nothing could be read for ${SILENT_MS / 1_000} s`));
   }
+}
+
+/** The same, until the signal fires; what then still comes of the work is heard by nobody. */
+function heeding<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
