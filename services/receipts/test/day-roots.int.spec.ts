@@ -1,35 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { TestAuthority, type SigningIdentity } from '@postgang/document-package';
-import {
-  CHUNK_LEAVES,
-  chunkedPathOf,
-  climb,
-  hashLeaf,
-  leavesOf,
-  openDayRoot,
-  rootOf,
-  statementHash,
-  type DayRoot,
-} from '@postgang/evidence';
-import { openDatabase, type Manager } from '@postgang/runtime';
+import { CHUNK_LEAVES, chunkedPathOf, climb, hashLeaf, leavesOf, rootOf, statementHash } from '@postgang/evidence';
 import { dayAfter, osloDay } from '@postgang/rules';
-import { eventually, freshDatabase } from '@postgang/testing';
-import { DayRoots } from '../src/day-roots/day-roots.js';
+import { eventually } from '@postgang/testing';
+import type { DayRoots } from '../src/day-roots/day-roots.js';
 import { save } from '../src/db/save.js';
-import { service } from '../src/index.js';
-import type { Fact } from '../src/legs/fact.js';
 import { foldLetters } from '../src/legs/fold-letters.js';
+import { DayRootsRig, letters, signed, type RootRow } from './day-roots-rig.js';
 
 const MINUTE_MS = 60_000;
 const MONDAY = new Date('2026-11-23T12:00:00Z');
 const TUESDAY = new Date('2026-11-24T12:00:00Z');
 const THURSDAY = new Date('2026-11-26T12:00:00Z');
 
-let database: Awaited<ReturnType<typeof openDatabase>>;
-let close: (() => Promise<void>)[] = [];
+let rig: DayRootsRig;
 let operator: SigningIdentity;
-let now: Date;
 
 beforeAll(async () => {
   operator = await (await TestAuthority.create()).issue('310000019', 'Operator');
@@ -37,55 +23,21 @@ beforeAll(async () => {
 
 // a database for each: what was closed stays closed
 beforeEach(async () => {
-  now = MONDAY;
-  const fresh = await freshDatabase();
-  close.push(() => fresh.drop());
-  const { migrations } = service.database as NonNullable<typeof service.database>;
-  const statement = (): void => undefined;
-  database = await openDatabase({
-    ...{ url: fresh.url, schema: 'receipts', pool: 6, entities: [] },
-    ...{ migrations, onStatement: statement },
-  });
-  close.push(() => database.destroy());
+  rig = await DayRootsRig.start(MONDAY, operator);
 }, 60_000);
 
-afterEach(async () => {
-  for (const one of close.reverse()) await one();
-  close = [];
-});
+afterEach(() => rig.close());
 
-const dayRoots = (): DayRoots => new DayRoots(database, { now: () => now }, operator);
-
-const fact = (letterId: string, kind: string): Fact => ({ eventId: randomUUID(), letterId, at: now, kind });
-async function write(manager: Manager, ids: readonly string[], kind = 'accepted'): Promise<void> {
-  const { folded } = await foldLetters(manager, new Map(ids.map((id) => [id, [fact(id, kind)]])));
-  await save(manager, osloDay(now), folded, []);
-}
-const know = (ids: readonly string[], kind?: string): Promise<void> =>
-  database.transaction((manager) => write(manager, ids, kind));
-const letters = (count: number): string[] => Array.from({ length: count }, () => randomUUID()).sort();
-
-interface RootRow {
-  day: string;
-  size: number;
-  root: Buffer;
-  statement: string;
-}
-const roots = (): Promise<RootRow[]> =>
-  database.query('SELECT day::text, size, root, statement FROM history_api_v1.day_root ORDER BY day');
-async function closeAll(...workers: DayRoots[]): Promise<void> {
-  for (;;) {
-    const waiting = await Promise.all(workers.map((worker) => worker.turn()));
-    if (waiting.every((count) => count === 0)) return;
-  }
-}
-const signed = ({ statement }: RootRow): DayRoot => openDayRoot(statement)?.says as DayRoot;
+const know = (ids: readonly string[], kind?: string): Promise<void> => rig.know(ids, kind);
+const roots = (): Promise<RootRow[]> => rig.roots();
+const dayRoots = (): DayRoots => rig.dayRoots();
+const closeAll = (...workers: DayRoots[]): Promise<void> => rig.closeAll(...workers);
 
 async function headOf(letterId: string, seq: number) {
-  const [row] = await database.query<[{ hash: Buffer }]>('SELECT hash FROM history WHERE letter_id = $1 AND seq = $2', [
-    letterId,
-    seq,
-  ]);
+  const [row] = await rig.database.query<[{ hash: Buffer }]>(
+    'SELECT hash FROM history WHERE letter_id = $1 AND seq = $2',
+    [letterId, seq],
+  );
   return { letterId, seq, head: row.hash };
 }
 
@@ -94,12 +46,12 @@ describe('a day that is over', () => {
     const [one, two, three] = letters(3) as [string, string, string];
     await know([one, two]);
     await know([two], 'routed');
-    now = TUESDAY;
+    rig.now = TUESDAY;
     await know([three, one], 'sealed');
-    now = new Date('2026-11-24T23:14:00Z');
+    rig.now = new Date('2026-11-24T23:14:00Z');
     await closeAll(dayRoots());
     expect((await roots()).map(({ day }) => day)).toEqual(['2026-11-23']);
-    now = new Date('2026-11-24T23:15:00Z');
+    rig.now = new Date('2026-11-24T23:15:00Z');
     await closeAll(dayRoots());
     const [monday, tuesday] = (await roots()) as [RootRow, RootRow];
     const mondays = [await headOf(one, 1), await headOf(two, 2)].map(hashLeaf);
@@ -114,7 +66,7 @@ describe('a day that is over', () => {
 
   it('is closed once by any number of processes, and missed days in their order, also those on which nothing happened', async () => {
     await know(letters(3));
-    now = THURSDAY;
+    rig.now = THURSDAY;
     await closeAll(dayRoots(), dayRoots(), dayRoots());
     const all = await roots();
     expect(all.map(({ day, size }) => [day, size])).toEqual([
@@ -131,13 +83,16 @@ describe('a day that is over', () => {
     const [slow, late] = letters(2) as [string, string];
     const [monday, tuesday] = [MONDAY, new Date('2026-11-24T00:30:00Z')];
     let turn: Promise<number> | undefined;
-    await database.transaction(async (manager) => {
-      const { folded } = await foldLetters(manager, new Map([[slow, [fact(slow, 'accepted')]]]));
+    await rig.database.transaction(async (manager) => {
+      const { folded } = await foldLetters(
+        manager,
+        new Map([[slow, [{ eventId: randomUUID(), letterId: slow, at: rig.now, kind: 'accepted' }]]]),
+      );
       await know(letters(1));
-      now = tuesday;
+      rig.now = tuesday;
       turn = dayRoots().turn();
       await eventually('the closing at the lock', async () => {
-        const waiting = await database.query<unknown[]>(
+        const waiting = await rig.database.query<unknown[]>(
           "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
         );
         return waiting.length > 0 ? true : undefined;
@@ -147,9 +102,9 @@ describe('a day that is over', () => {
     await turn;
     expect(signed((await roots())[0] as RootRow).size).toBe(2);
     // a process whose clock stands still
-    now = monday;
+    rig.now = monday;
     await know([late]);
-    now = THURSDAY;
+    rig.now = THURSDAY;
     await closeAll(dayRoots());
     expect((await roots()).map(({ day, size }) => [day, size]).slice(0, 2)).toEqual([
       ['2026-11-23', 2],
@@ -159,10 +114,10 @@ describe('a day that is over', () => {
 
   it('does not hold up the letters behind a writer that hangs', async () => {
     await know(letters(1));
-    const hanging = database.createQueryRunner();
+    const hanging = rig.database.createQueryRunner();
     await hanging.startTransaction();
-    await write(hanging.manager, letters(1));
-    now = TUESDAY;
+    await rig.write(hanging.manager, letters(1));
+    rig.now = TUESDAY;
     await expect(dayRoots().turn()).rejects.toMatchObject({ code: '55P03' });
     await know(letters(1));
     expect(await roots()).toEqual([]);
@@ -175,10 +130,10 @@ describe('a day that is over', () => {
   it('keeps the path of every letter, in chunks, and none of its rows can be changed', async () => {
     const ids = letters(CHUNK_LEAVES + 3);
     await know(ids);
-    now = TUESDAY;
+    rig.now = TUESDAY;
     await closeAll(dayRoots());
     const [row] = (await roots()) as [RootRow];
-    const chunks = await database.query<{ first_letter: string; root: Buffer; leaves: Buffer }[]>(
+    const chunks = await rig.database.query<{ first_letter: string; root: Buffer; leaves: Buffer }[]>(
       'SELECT first_letter, root, leaves FROM history_api_v1.day_chunk ORDER BY number',
     );
     expect(chunks.map(({ first_letter }) => first_letter)).toEqual([ids[0], ids[CHUNK_LEAVES]]);
@@ -195,34 +150,34 @@ describe('a day that is over', () => {
     }
     for (const table of ['closed_day', 'day_root', 'day_chunk'])
       for (const change of [`DELETE FROM ${table}`, `UPDATE ${table} SET day = day + 1`, `TRUNCATE ${table}`])
-        await expect(database.query(change)).rejects.toThrow('is append-only');
+        await expect(rig.database.query(change)).rejects.toThrow('is append-only');
   });
 
   it('that a crash left closed without a root gets its root, with the moment it was closed', async () => {
     await know(letters(2));
-    now = new Date(TUESDAY.getTime() + MINUTE_MS);
-    await database.query("INSERT INTO closed_day VALUES ('2026-11-23', $1)", [TUESDAY]);
+    rig.now = new Date(TUESDAY.getTime() + MINUTE_MS);
+    await rig.database.query("INSERT INTO closed_day VALUES ('2026-11-23', $1)", [TUESDAY]);
     await closeAll(dayRoots());
     expect(signed((await roots())[0] as RootRow)).toMatchObject({ size: 2, closedAt: TUESDAY.toISOString() });
   });
 
   it('holds entries that a version without the column writes', async () => {
     const id = randomUUID();
-    await database.query(
+    await rig.database.query(
       `INSERT INTO history (letter_id, seq, at, kind, event_id, data, hash) VALUES ($1, 1, now(), 'accepted', 'e', '', '\\x00')`,
       [id],
     );
-    const [row] = await database.query<[{ day: string }]>(
+    const [row] = await rig.database.query<[{ day: string }]>(
       'SELECT recorded_on::text AS day FROM history_api_v1.recording WHERE letter_id = $1',
       [id],
     );
     expect(row.day).toBe(osloDay(new Date()));
-    await database.query('INSERT INTO closed_day VALUES ($1, now())', [dayAfter(row.day, 3)]);
-    await database.query(
+    await rig.database.query('INSERT INTO closed_day VALUES ($1, now())', [dayAfter(row.day, 3)]);
+    await rig.database.query(
       `INSERT INTO history (letter_id, seq, at, kind, event_id, data, hash) VALUES ($1, 2, now(), 'routed', 'f', '', '\\x00')`,
       [id],
     );
-    const [next] = await database.query<[{ day: string }]>('SELECT max(recorded_on)::text AS day FROM history');
+    const [next] = await rig.database.query<[{ day: string }]>('SELECT max(recorded_on)::text AS day FROM history');
     expect(next.day).toBe(dayAfter(row.day, 4));
   });
 });
@@ -231,10 +186,10 @@ describe('the migration', () => {
   it('can be undone and done again', async () => {
     await know(letters(2));
     const there = async (): Promise<boolean> =>
-      (await database.query<unknown[]>("SELECT 1 FROM pg_tables WHERE tablename = 'day_root'")).length > 0;
-    while (await there()) await database.undoLastMigration();
-    await database.runMigrations();
-    expect(await database.query('SELECT count(*)::int AS entries FROM history_api_v1.recording')).toEqual([
+      (await rig.database.query<unknown[]>("SELECT 1 FROM pg_tables WHERE tablename = 'day_root'")).length > 0;
+    while (await there()) await rig.database.undoLastMigration();
+    await rig.database.runMigrations();
+    expect(await rig.database.query('SELECT count(*)::int AS entries FROM history_api_v1.recording')).toEqual([
       { entries: 2 },
     ]);
   });

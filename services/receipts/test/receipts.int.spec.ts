@@ -12,6 +12,7 @@ import {
   type RevokedCertificate,
   type SigningIdentity,
 } from '@postgang/document-package';
+import { openDayRoot } from '@postgang/evidence';
 import { decode, type LetterNotify, type LetterStatusChanged } from '@postgang/pipeline';
 import {
   BatchingSender,
@@ -24,8 +25,10 @@ import {
   startService,
   type Draft,
 } from '@postgang/runtime';
+import { dayAfter, osloDay } from '@postgang/rules';
 import { eventually, freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
 import pg from 'pg';
+import { PublishedRoots } from '../src/day-roots/published-roots.js';
 import { KafkaPosition } from '../src/expectations/own-position.js';
 import { service, verifyHistory, type HistoryEntry } from '../src/index.js';
 import { LetterFacts } from './letter-facts.js';
@@ -39,6 +42,7 @@ const OPERATOR = '987464291';
 const prefix = uniquePrefix();
 const statuses: LetterStatusChanged[] = [];
 const notifications: LetterNotify[] = [];
+const managementUrls: string[] = [];
 let closing: (() => Promise<unknown>)[] = [];
 let database: pg.Client;
 let publisher: Publisher;
@@ -86,10 +90,12 @@ beforeAll(async () => {
     RECEIPT_CRLS: crls,
     RECEIPT_CRLS_EVERY_MS: '50',
     DEADLINES_EVERY_MS: '50',
+    DAY_ROOTS_EVERY_MS: '200',
   };
   // two, so that a letter's facts and its receipts are often in different hands
   for (let instance = 1; instance <= 2; instance++) {
     const running = await startService(service, environment);
+    managementUrls.push(running.managementUrl);
     closing.push(() => running.stop());
   }
   database = new pg.Client({ connectionString: fresh.url });
@@ -537,6 +543,8 @@ describe('receipts', () => {
     const letter = digital();
     await send(accepted(letter), routed(letter));
     await told(letter, 'ROUTED');
+    // days are only looked at, and no place is kept there
+    await send(draft('day.closed.v1', '2026-01-01', { day: '2026-01-01', statement: 'anything' }));
     const offsets = 'SELECT topic, partition, next_offset FROM receipts.consumed_offset';
     const { rows } = await database.query<{ topic: string; next_offset: string }>(offsets);
     const positionWith = (known: unknown[]): KafkaPosition =>
@@ -568,4 +576,22 @@ describe('receipts', () => {
     });
     expect(until.getTime()).toBeLessThanOrEqual(Date.now());
   });
+
+  it('gives out the signed root of a day that is over, and says how many it has replaced', async () => {
+    const day = dayAfter(osloDay(new Date()), -2);
+    await database.query(
+      `INSERT INTO receipts.history (letter_id, seq, at, kind, event_id, data, hash, recorded_on)
+       VALUES ($1, 1, now(), 'accepted', 'old', '', '\\x00', $2)`,
+      [randomUUID(), day],
+    );
+    const settings = { brokers: testServers().brokers, topicPrefix: prefix };
+    const log = createLogger('receipts', 'silent');
+    const roots = new PublishedRoots({ kafkaSettings: settings, log, publisher });
+    const given = await eventually('the root', async () => (await roots.read()).find((one) => one.day === day), 60_000);
+    expect(openDayRoot(given.statement)?.says).toMatchObject({ day, size: 1, previous: null });
+    const { rows } = await database.query('SELECT statement FROM receipts.day_root WHERE day = $1', [day]);
+    expect(rows).toEqual([{ statement: given.statement }]);
+    for (const url of managementUrls)
+      expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^day_roots_replaced_total\{.*\} 0$/m);
+  }, 90_000);
 });

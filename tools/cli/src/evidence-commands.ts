@@ -60,7 +60,10 @@ export function evidenceCommands(program: Command): void {
     .argument('<file>')
     .option('--trust <pem>', 'certificates that are trusted: the roots of operator and providers')
     .option('--operator <orgnr>', "who must have signed the days' roots")
-    .option('--root <sha256>', "hash of a day's signed root that was kept: it must be among those in the file")
+    .option(
+      '--root <sha256>',
+      "hash of a day's signed root that was kept (they are published on day.closed.v1): it must be among those in the file",
+    )
     .option('--json', 'one JSON document, also about what does not hold')
     .addHelpText(
       'after',

@@ -1,45 +1,65 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { signingIdentityFromPem } from '@postgang/document-package';
+import { certificatesFromPem, signingIdentityFromPem } from '@postgang/document-package';
 import { CONFIG, RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
 import type { ReceiptsConfig } from '../config.js';
 import { DayRoots } from './day-roots.js';
+import { PublishedRoots } from './published-roots.js';
+
+type Observed = { observe(value: number, labels: Record<string, string>): void };
 
 /** Looks from time to time, in every process, whether a day is over. */
 @Injectable()
 export class DayRootWorker implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly dayRoots: DayRoots;
+  private readonly published: PublishedRoots;
   private worker: Worker | undefined;
-  private waiting = 0;
   private forget = (): void => undefined;
 
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(CONFIG) private readonly config: ReceiptsConfig,
   ) {
-    const signer = signingIdentityFromPem(config.OPERATOR_KEY, config.OPERATOR_CHAIN);
-    this.dayRoots = new DayRoots(runtime.database, runtime.clock, signer);
+    const { database, clock, log } = runtime;
+    this.published = new PublishedRoots(runtime);
+    this.dayRoots = new DayRoots({
+      ...{ database, clock, log, published: this.published },
+      signer: signingIdentityFromPem(config.OPERATOR_KEY, config.OPERATOR_CHAIN),
+      trust: certificatesFromPem(config.RECEIPT_TRUST),
+    });
   }
 
   onApplicationBootstrap(): void {
-    const gauge = this.runtime.metrics.meter.createObservableGauge('day_roots_waiting', {
-      description: 'Days that are over and whose root has not been signed yet',
-    });
-    const observe = (result: { observe(value: number, labels: Record<string, string>): void }): void =>
-      result.observe(this.waiting, { service: this.runtime.service });
-    gauge.addCallback(observe);
-    this.forget = () => gauge.removeCallback(observe);
+    this.observe();
     this.worker = startWorker('day-roots', this.config.DAY_ROOTS_EVERY_MS, () => this.turn(), this.runtime.log);
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.published.stop();
     await this.worker?.stop();
     this.forget();
   }
 
   private async turn(): Promise<boolean> {
-    const before = this.waiting;
-    this.waiting = await this.dayRoots.turn();
+    const found = await this.dayRoots.turn();
     // no progress: another process is at it, and its root is waited for at leisure
-    return this.waiting > 0 && this.waiting !== before;
+    return this.dayRoots.waiting < found;
+  }
+
+  private observe(): void {
+    const { metrics, service } = this.runtime;
+    const waiting = metrics.meter.createObservableGauge('day_roots_waiting', {
+      description: 'Days that are over and whose root has not been signed yet',
+    });
+    const replaced = metrics.meter.createObservableCounter('day_roots_replaced_total', {
+      description: 'Roots signed in the place of one that had been given out before, since the start',
+    });
+    const wait = (result: Observed): void => result.observe(this.dayRoots.waiting, { service });
+    const replace = (result: Observed): void => result.observe(this.dayRoots.replaced, { service });
+    waiting.addCallback(wait);
+    replaced.addCallback(replace);
+    this.forget = () => {
+      waiting.removeCallback(wait);
+      replaced.removeCallback(replace);
+    };
   }
 }

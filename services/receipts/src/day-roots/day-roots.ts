@@ -1,7 +1,6 @@
-import { DAY_ROOT_FORMAT, DayTree, signDayRoot, statementHash } from '@postgang/evidence';
-import type { SigningIdentity } from '@postgang/document-package';
+import { DAY_ROOT_FORMAT, DayTree, signDayRoot, statementHash, type DayRoot } from '@postgang/evidence';
 import type { Clock } from '@postgang/outside';
-import type { Manager } from '@postgang/runtime';
+import type { Manager, Runtime } from '@postgang/runtime';
 import {
   closeDay,
   closedAt,
@@ -9,42 +8,79 @@ import {
   lastRoot,
   leavesOn,
   makeAlone,
+  rootsBeside,
   saveChunk,
   saveRoot,
 } from '../db/day-roots.js';
 import type { Database } from '../expectations/deadlines.js';
 import { nextDue } from './due-days.js';
+import { givenOut, type GivenOut, type Whose } from './given-out.js';
+import type { PublishedRoot, PublishedRoots } from './published-roots.js';
+
+export interface DayRootsParts extends Whose {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly published: Pick<PublishedRoots, 'read' | 'publish'>;
+  readonly log: Pick<Runtime['log'], 'info' | 'warn' | 'error'>;
+}
+
+interface Made {
+  readonly statement: string;
+  /** What had been given out about the day before; `statement` is the same or replaces it. */
+  readonly before: GivenOut | undefined;
+}
 
 /**
  * Closes each day in Norway once it is over: a Merkle root over the heads of all letters that changed, signed, on top of the day before. A letter that did
  * not change is held by the day it last did, and that day by all that follow. Any number of processes may do this; a crash leaves a day closed
- * and without a root, or nothing, and the next turn goes on from there.
+ * and without a root, or a root that was not given out, or nothing, and the next turn goes on from there.
+ *
+ * A root that was given out is known outside the database, which may be restored from a backup of before: none is signed without looking what
+ * was said of the day, and it is said again or openly replaced.
  */
 export class DayRoots {
-  constructor(
-    private readonly database: Database,
-    private readonly clock: Clock,
-    private readonly signer: SigningIdentity,
-  ) {}
+  /** Days that were over and had no root after the last turn, or when it failed. */
+  waiting = 0;
+  /** Roots that were signed in the place of one that had been given out, since the start. */
+  replaced = 0;
+  /** The newest root of which this process knows that it was given out, with all before it. */
+  private told: string | undefined;
+  private readonly doubted = new Set<string>();
 
-  /** How many days are over and have no root yet, before this turn. At most one is made; call again while there are more. */
+  constructor(private readonly parts: DayRootsParts) {}
+
+  /**
+   * How many days are over and have no root yet, before this turn. At most one is made; call again while there are more. Rejects, and makes none, while
+   * it cannot be found out what was given out.
+   */
   async turn(): Promise<number> {
-    const due = await this.due(this.database);
-    if (due === undefined) return 0;
-    const now = this.clock.now();
-    await this.database.transaction((manager) => closeDay(manager, due.day, now));
-    await this.database.transaction((manager) => this.make(manager, due.day));
+    const { clock, database, published } = this.parts;
+    const due = await this.due(database);
+    this.waiting = due?.waiting ?? 0;
+    if (due === undefined) {
+      if ((await lastRoot(database))?.statement !== this.told) await this.tell(await published.read());
+      return 0;
+    }
+    const now = clock.now();
+    await database.transaction((manager) => closeDay(manager, due.day, now));
+    const lying = await published.read();
+    const made = await database.transaction((manager) => this.make(manager, due.day, lying));
+    // another process is at it, and tells
+    if (made === undefined) return due.waiting;
+    this.waiting -= 1;
+    this.say(due.day, made);
+    await this.tell(lying);
     return due.waiting;
   }
 
   private async due(manager: Manager): Promise<{ day: string; waiting: number } | undefined> {
     const last = await lastRoot(manager);
     const first = last === undefined ? await firstRecorded(manager) : undefined;
-    return nextDue(this.clock.now(), last?.day, first);
+    return nextDue(this.parts.clock.now(), last?.day, first);
   }
 
-  private async make(manager: Manager, day: string): Promise<void> {
-    if (!(await makeAlone(manager)) || (await this.due(manager))?.day !== day) return;
+  private async make(manager: Manager, day: string, lying: readonly PublishedRoot[]): Promise<Made | undefined> {
+    if (!(await makeAlone(manager)) || (await this.due(manager))?.day !== day) return undefined;
     const tree = new DayTree();
     for await (const page of leavesOn(manager, day))
       for (const leaf of page) {
@@ -53,18 +89,57 @@ export class DayRoots {
       }
     const { rest, size, root } = tree.finish();
     if (rest !== undefined) await saveChunk(manager, day, rest);
-    const before = await lastRoot(manager);
-    const statement = await signDayRoot(
-      {
-        format: DAY_ROOT_FORMAT,
-        day,
-        closedAt: (await closedAt(manager, day)).toISOString(),
-        size,
-        root: root.toString('hex'),
-        previous: before === undefined ? null : statementHash(before.statement),
-      },
-      this.signer,
-    );
+    const previous = await lastRoot(manager);
+    const says: DayRoot = {
+      format: DAY_ROOT_FORMAT,
+      day,
+      closedAt: (await closedAt(manager, day)).toISOString(),
+      size,
+      root: root.toString('hex'),
+      previous: previous === undefined ? null : statementHash(previous.statement),
+    };
+    const before = this.newestGivenOut(day, lying);
+    const statement =
+      before !== undefined && saysTheSame(before.says, says)
+        ? before.statement
+        : await signDayRoot(before === undefined ? says : { ...says, replaces: before.hash }, this.parts.signer);
     await saveRoot(manager, { day, size, root, statement });
+    return { statement, before };
+  }
+
+  private newestGivenOut(day: string, lying: readonly PublishedRoot[]): GivenOut | undefined {
+    const { ours, doubtful } = givenOut(day, lying, this.parts);
+    for (const { hash } of doubtful) {
+      if (this.doubted.has(hash)) continue;
+      this.doubted.add(hash);
+      this.parts.log.warn(
+        { day, statement: hash },
+        'a root was published that the operator did not sign; it counts for nothing',
+      );
+    }
+    return ours.at(-1);
+  }
+
+  private say(day: string, { statement, before }: Made): void {
+    const { log } = this.parts;
+    const hash = statementHash(statement);
+    if (before === undefined) return log.info({ day, statement: hash }, 'the day has its root');
+    if (statement === before.statement)
+      return log.info({ day, statement: hash }, 'the day has its root again, as it was given out before');
+    this.replaced += 1;
+    log.error({ day, statement: hash, replaces: before.hash }, 'a root replaces another one that was given out before');
+  }
+
+  /** Publishes every root that does not lie outside. */
+  private async tell(lying: readonly PublishedRoot[]): Promise<void> {
+    const { database, published } = this.parts;
+    const last = await lastRoot(database);
+    const missing = await rootsBeside(database, lying);
+    if (missing.length > 0) await published.publish(missing);
+    this.told = last?.statement;
   }
 }
+
+/** Closed anew the day has another moment, which proves nothing. */
+const saysTheSame = (one: DayRoot, other: DayRoot): boolean =>
+  one.root === other.root && one.size === other.size && one.previous === other.previous;

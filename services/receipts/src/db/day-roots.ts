@@ -23,14 +23,30 @@ export async function makeAlone(manager: Manager): Promise<boolean> {
   return row.alone;
 }
 
-export interface LastRoot {
+export interface StoredRoot {
   readonly day: string;
   readonly statement: string;
 }
 
-export async function lastRoot(manager: Manager): Promise<LastRoot | undefined> {
-  const [row] = await manager.query<LastRoot[]>('SELECT day::text, statement FROM day_root ORDER BY day DESC LIMIT 1');
+export async function lastRoot(manager: Manager): Promise<StoredRoot | undefined> {
+  const [row] = await manager.query<StoredRoot[]>(
+    'SELECT day::text, statement FROM day_root ORDER BY day DESC LIMIT 1',
+  );
   return row;
+}
+
+/** Roots that are not among these, in their order. */
+export async function rootsBeside(
+  manager: Manager,
+  given: readonly { readonly day: string; readonly hash: string }[],
+): Promise<StoredRoot[]> {
+  return manager.query<StoredRoot[]>(
+    `SELECT day::text, statement FROM day_root AS r WHERE NOT EXISTS (
+       SELECT 1 FROM unnest($1::text[], $2::text[]) AS given (day, hash)
+       WHERE given.day = r.day::text AND given.hash = encode(sha256(convert_to(r.statement, 'UTF8')), 'hex')
+     ) ORDER BY r.day`,
+    [given.map(({ day }) => day), given.map(({ hash }) => hash)],
+  );
 }
 
 /** The day of the oldest entry: only looked for while there is no root. */
