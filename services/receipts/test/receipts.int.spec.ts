@@ -13,7 +13,7 @@ import {
   type SigningIdentity,
 } from '@postgang/document-package';
 import { openDayRoot } from '@postgang/evidence';
-import { decode, type LetterNotify, type LetterStatusChanged } from '@postgang/pipeline';
+import { decode, takesIn, TOPICS, type LetterNotify, type LetterStatusChanged } from '@postgang/pipeline';
 import {
   BatchingSender,
   createLogger,
@@ -22,6 +22,7 @@ import {
   kafkaClient,
   kafkaProducer,
   Publisher,
+  stagePatterns,
   startService,
   type Draft,
 } from '@postgang/runtime';
@@ -31,6 +32,7 @@ import pg from 'pg';
 import { PublishedRoots } from '../src/day-roots/published-roots.js';
 import { KafkaPosition } from '../src/expectations/own-position.js';
 import { service, verifyHistory, type HistoryEntry } from '../src/index.js';
+import { ReceiptsStage } from '../src/receipts.stage.js';
 import { LetterFacts } from './letter-facts.js';
 
 const AGENCY = '991825827';
@@ -537,6 +539,13 @@ describe('receipts', () => {
     expect(await kinds(letter)).toContain('expectation-overdue');
     await send(await receipt(letter, 'leveringskvittering'));
     expect(await told(letter, 'DELIVERED')).toMatchObject({ reason: null });
+  });
+
+  it('takes in what the table of topics says: deadlines and books wait until all of it has been read', () => {
+    const handle = Object.getOwnPropertyDescriptor(ReceiptsStage.prototype, 'handle')?.value as object;
+    const patterns = Reflect.getMetadata('microservices:pattern', handle) as string[];
+    const table = TOPICS.filter((topic) => takesIn('receipts', topic)).map(({ name }) => name);
+    expect(patterns.flatMap(stagePatterns).sort()).toEqual(table.sort());
   });
 
   it('knows when it has read everything, and when a single record is missing', async () => {
