@@ -1,7 +1,19 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { TestAuthority } from '@postgang/document-package';
-import { canonical, chainStart, DAY_ROOT_FORMAT, DayTree, hashEntry, signDayRoot } from '@postgang/evidence';
+import { TestAuthority, type SigningIdentity } from '@postgang/document-package';
+import {
+  canonical,
+  chainStart,
+  DAY_ROOT_FORMAT,
+  DayTree,
+  hashEntry,
+  openDayRoot,
+  signDayRoot,
+  statementHash,
+  writeEvidence,
+  type DayRoot,
+  type Evidence,
+} from '@postgang/evidence';
 import { sealLetter, service as intakeService } from '@postgang/integration-point';
 import { KeyRing } from '@postgang/outside';
 import { decode, letterIdOf } from '@postgang/pipeline';
@@ -25,6 +37,7 @@ const environment = { ...process.env };
 let folder: string;
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 let source: Awaited<ReturnType<typeof openDatabase>>;
+let operator: SigningIdentity;
 let intake: Awaited<ReturnType<typeof openDatabase>>;
 const ring = JSON.stringify(
   Object.fromEntries(
@@ -52,7 +65,7 @@ beforeAll(async () => {
     ...{ migrations: taking.migrations, onStatement: () => undefined },
   });
   const authority = await TestAuthority.create();
-  const operator = await authority.issue(OPERATOR, 'Operator', {
+  operator = await authority.issue(OPERATOR, 'Operator', {
     notBefore: new Date('2026-01-01'),
     notAfter: new Date('2027-01-01'),
   });
@@ -175,6 +188,22 @@ describe('postgang evidence', () => {
     expect(await postgang('export', HELD, '--out', file('readable.json'))).toMatchObject({ exit: 0 });
     expect(statSync(file('readable.json')).mode & 0o777).toBe(0o600);
     expect(readFileSync(file('readable.json'), 'utf8')).toBe(readFileSync(file('held.json'), 'utf8'));
+  });
+
+  it('says of a root that it replaced another one, and to who kept that one that it did', async () => {
+    const evidence = JSON.parse((await postgang('export', HELD)).out) as Evidence;
+    const [given = ''] = evidence.roots;
+    const replaces = statementHash(given);
+    const statement = await signDayRoot({ ...(openDayRoot(given)?.says as DayRoot), replaces }, operator);
+    writeFileSync(file('replaced.json'), writeEvidence({ ...evidence, roots: [statement] }));
+    const verified = await verify('replaced.json', ...trusting);
+    expect(verified).toMatchObject({ exit: 0, err: '' });
+    expect(verified.out).toContain(`\nremark: root ${DAY}: replaces one that was given out before, ${replaces}\nok\n`);
+    expect((await verify('replaced.json', ...trusting, '--root', statementHash(statement))).exit).toBe(0);
+    expect(await verify('replaced.json', ...trusting, '--root', replaces)).toMatchObject({
+      ...{ exit: 1, out: '' },
+      error: `root ${DAY}: replaces the one that was kept`,
+    });
   });
 
   it('says with its exit code what does not hold, and what could not be found out', async () => {
