@@ -36,14 +36,17 @@ describe('manifest.xml', () => {
       '201 attachments',
       { attachments: Array.from({ length: 201 }, (_none, at) => ({ ...document, href: `v${at}.pdf` })) },
     ],
+    ['101 characters of sender unit', { senderUnit: '😀'.repeat(101) }],
+    ['41 characters of invoice reference', { invoiceReference: '😀'.repeat(41) }],
     ['a sender that is no participant', { sender: '991825827' }],
   ])('is not written with %s', (_what, change) => {
     expect(reasonOf(() => writeManifest({ ...manifest, ...change }))).toBe('manifest-invalid');
   });
 
   it('counts an emoji as one character', () => {
-    const title = '😀'.repeat(255);
-    expect(readManifest(writeManifest({ ...manifest, main: { ...document, title } })).main.title).toBe(title);
+    const [title, senderUnit, invoiceReference] = [255, 100, 40].map((most) => '😀'.repeat(most));
+    const full = { ...manifest, senderUnit, invoiceReference, main: { ...document, title } };
+    expect(readManifest(writeManifest(full))).toEqual(full);
   });
 
   it('may name the file that describes a document, and a link', () => {

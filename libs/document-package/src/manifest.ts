@@ -106,8 +106,8 @@ function childText(parent: Element, local: string): string | undefined {
 /** The limits of sdp-manifest.xsd and sdp-felles.xsd, for what we write and for what we read. */
 function check(manifest: PackageManifest): void {
   if (!/^\d{4}:\w{1,35}$/.test(manifest.sender)) throw invalid('organisasjon');
-  if ((manifest.senderUnit?.length ?? 0) > 100) throw invalid('avsenderidentifikator');
-  if ((manifest.invoiceReference?.length ?? 0) > 40) throw invalid('fakturaReferanse');
+  if (charactersIn(manifest.senderUnit ?? '') > 100) throw invalid('avsenderidentifikator');
+  if (charactersIn(manifest.invoiceReference ?? '') > 40) throw invalid('fakturaReferanse');
   if (manifest.attachments.length > MAX_ATTACHMENTS) throw invalid('more than 200 attachments');
   const { main, attachments, ...own } = manifest;
   for (const [field, text] of Object.entries(own)) if (!isXmlText(text)) throw invalid(field);

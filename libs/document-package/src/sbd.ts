@@ -1,5 +1,5 @@
 import { NOTICE_ADDRESS } from '@postgang/rules';
-import { charactersIn } from './characters.js';
+import { charactersIn, firstCharacters } from './characters.js';
 import { PackageError } from './errors.js';
 
 /** The business message of digital post (innbyggerpost DPI 1.0), JSON. Names on the wire are the specification's own, misspellings included. */
@@ -186,7 +186,9 @@ export function wireAddress(address: WireAddress): Record<string, string> {
   const foreign = address.countryCode !== undefined && address.countryCode !== 'NO';
   const town = [address.postalCode, address.city].filter(Boolean).join(' ');
   const lines = foreign && town !== '' ? [...address.lines.slice(0, 3), town] : address.lines.slice(0, 4);
-  const numbered = Object.fromEntries(lines.map((line, index) => [`adresselinje${index + 1}`, line.slice(0, 100)]));
+  const numbered = Object.fromEntries(
+    lines.map((line, index) => [`adresselinje${index + 1}`, firstCharacters(line, 100)]),
+  );
   return {
     navn: address.name,
     ...numbered,
