@@ -1,3 +1,4 @@
+import { isXmlText } from '@postgang/rules';
 import { charactersIn } from './characters.js';
 import { PackageError } from './errors.js';
 import { attributeOf, elements, escapeAttribute, escapeText, parseXml, textOf, type Element } from './xml.js';
@@ -124,9 +125,5 @@ function check(manifest: PackageManifest): void {
     hrefs.add(document.href);
   }
 }
-
-/** XML 1.0 §2.2: with one of the others in it the manifest is not XML at all, however it is escaped. */
-const isXmlText = (text: string): boolean =>
-  text.isWellFormed() && !/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text);
 
 const invalid = (where: string): PackageError => new PackageError('manifest-invalid', where);

@@ -10,3 +10,4 @@ export * from './why/causes.js';
 export * from './why/explain.js';
 export * from './why/situation.js';
 export * from './words.js';
+export * from './xml-text.js';

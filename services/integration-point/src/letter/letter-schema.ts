@@ -1,4 +1,4 @@
-import { LANGUAGES, LEGAL_KINDS, nationalIdProblem, type Environment } from '@postgang/rules';
+import { isXmlText, LANGUAGES, LEGAL_KINDS, nationalIdProblem, type Environment } from '@postgang/rules';
 import { z } from 'zod';
 
 /** Types that both mailboxes show; print takes PDF only, which is decided when the letter is routed. */
@@ -9,6 +9,9 @@ export type MediaType = (typeof MEDIA_TYPES)[number];
 export const MAX_LETTER_BYTES = 50 * 1024 * 1024;
 export const MAX_DOCUMENTS = 50;
 
+/** Sealing writes texts into XML. What cannot be written there can never go out, and the agency must hear of it now. */
+const UNWRITABLE = 'must not contain half a character, U+FFFE or U+FFFF, which XML has not';
+
 /** One line without control characters: titles and names go into XML, mail headers and window envelopes. */
 const line = (most: number): z.ZodString =>
   z
@@ -16,14 +19,20 @@ const line = (most: number): z.ZodString =>
     .trim()
     .min(1)
     .max(most)
-    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, 'must be one line without control characters');
+    .regex(/^[^\p{Cc}\u2028\u2029]*$/u, { error: 'must be one line without control characters', abort: true })
+    .refine(isXmlText, UNWRITABLE);
 /** As `line`, but line breaks are allowed. */
 const text = (most: number): z.ZodString =>
   z
     .string()
     .min(1)
     .max(most)
-    .regex(/^(?:[^\p{Cc}\p{Cs}]|[\n\r\t])*$/u, 'must not contain control characters');
+    .regex(/^(?:\P{Cc}|[\n\r\t])*$/u, { error: 'must not contain control characters', abort: true })
+    .refine(isXmlText, UNWRITABLE);
+
+/** The message to the provider has the time in UTC with a year of four digits, and an offset may lead out of them. */
+const isFourDigitYear = (time: string): boolean =>
+  Date.parse(time) >= Date.parse('0000-01-01T00:00:00Z') && Date.parse(time) < Date.parse('+010000-01-01T00:00:00Z');
 
 const documentSchema = z
   .strictObject({
@@ -94,7 +103,11 @@ export const letterSchema = z
     print: printSchema.optional(),
     notice: noticeSchema.optional(),
     openingReceipt: z.boolean().default(false),
-    effectiveAt: z.iso.datetime({ offset: true }).optional().describe('not visible to the recipient before this time'),
+    effectiveAt: z.iso
+      .datetime({ offset: true })
+      .refine(isFourDigitYear, 'must lie in the years 0000–9999, in UTC')
+      .optional()
+      .describe('not visible to the recipient before this time'),
     avsenderidentifikator: line(100).optional(),
     invoiceReference: line(40).optional(),
     caseReference: line(100).optional(),
