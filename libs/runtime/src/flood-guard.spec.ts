@@ -55,6 +55,13 @@ describe('the flood guard', () => {
     expect(admit(guard, 50, 20, 60_001)).toBe(true);
   });
 
+  it('keeps no more than its window, also when nothing ever goes wrong', () => {
+    const guard = new FloodGuard(LIMITS);
+    for (let at = 0; at < 10_000_000; at += 1_000) guard.count({ handled: 1, unhappy: 0 }, at);
+    expect(guard.tally({ handled: 0, unhappy: 0 }, 9_999_000)).toEqual({ handled: 60, unhappy: 0 });
+    expect((guard as unknown as { entries: unknown[] }).entries).toHaveLength(60);
+  });
+
   it('lets good records of the window speak for some bad ones', () => {
     const guard = new FloodGuard(LIMITS);
     expect(admit(guard, 1_000, 0, 0)).toBe(true);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { DependencyDown, PermanentError } from '@postgang/outside';
 import { letterIdOf } from '@postgang/pipeline';
 import { FloodStopped } from './flood-guard.js';
-import { Gatherer, type Arrived } from './gatherer.js';
+import { Gatherer, type Arrived, type SenderFlood } from './gatherer.js';
 import type { BatchingSender } from './kafka/sender.js';
 import { draft, failed, publish, type StageHandler } from './stage.js';
 
@@ -19,7 +19,7 @@ const REFUSED = {
   refusedAt: 0,
 } as const;
 
-const records = (count: number): Arrived[] =>
+const records = (count: number, senders: readonly string[] = []): Arrived[] =>
   Array.from({ length: count }, (_, index) => {
     const key = letterIdOf('310000027', String(index));
     const place = { topic: 'letter.accepted.v1', partition: 0 } as const;
@@ -27,7 +27,7 @@ const records = (count: number): Arrived[] =>
       received: {
         id: key,
         key,
-        event: {},
+        event: senders.length === 0 ? {} : { letter: { sender: senders[index % senders.length] } },
         subject: 'letter.accepted.v1',
         attempt: 0,
         traceparent: undefined,
@@ -37,7 +37,11 @@ const records = (count: number): Arrived[] =>
     };
   });
 
-const gathererOf = (handler: StageHandler, send: () => Promise<void>): Gatherer =>
+const gathererOf = (
+  handler: StageHandler,
+  send: () => Promise<void>,
+  onSenderFlood?: (flood: SenderFlood) => void,
+): Gatherer =>
   new Gatherer({
     service: 'register-lookup',
     stage: 'letter.accepted.v1',
@@ -47,6 +51,7 @@ const gathererOf = (handler: StageHandler, send: () => Promise<void>): Gatherer 
     classify: (error) => error,
     flood: LIMITS,
     report: () => undefined,
+    ...(onSenderFlood === undefined ? {} : { onSenderFlood }),
   });
 
 describe('the flood stop', () => {
@@ -71,6 +76,28 @@ describe('the flood stop', () => {
     );
     await gatherer.submit(records(200));
     expect(sent).toBe(1);
+  });
+
+  it("does not come of one sender's letters: they become dead letters, and it is told", async () => {
+    const floods: SenderFlood[] = [];
+    let sent = 0;
+    const gatherer = gathererOf(
+      (batch) => Promise.resolve(batch.map(() => failed(new PermanentError('never')))),
+      () => Promise.resolve(void sent++),
+      (flood) => void floods.push(flood),
+    );
+    for (let call = 0; call < 3; call++) await gatherer.submit(records(100, ['310000027']));
+    expect(sent).toBe(3);
+    expect(floods).toEqual([{ stage: 'letter.accepted.v1', sender: '310000027', handled: 100, unhappy: 100 }]);
+  });
+
+  it('comes of the letters of many senders, and nothing of the batch is sent', async () => {
+    const gatherer = gathererOf(
+      (batch) => Promise.resolve(batch.map(() => failed(new PermanentError('a bad deploy')))),
+      () => Promise.reject(new Error('nothing may be sent')),
+    );
+    const senders = ['310000027', '310000108', '310000019', '984661185'];
+    await expect(gatherer.submit(records(100, senders))).rejects.toBeInstanceOf(FloodStopped);
   });
 
   it('that the stage itself calls for is no reason to try its records one by one', async () => {

@@ -1,9 +1,10 @@
 import { DependencyDown, withTrace } from '@postgang/outside';
 import type { ServiceName } from '@postgang/pipeline';
-import { FloodGuard, FloodStopped, type FloodLimits } from './flood-guard.js';
+import { FloodStopped, type FloodLimits, type Tally } from './flood-guard.js';
 import type { BatchingSender, OutgoingMessage } from './kafka/sender.js';
 import { eventMessage, failedMessage, refusalDraft, type RawRecord } from './outgoing.js';
 import { afterFailure } from './retry.js';
+import { senderOf, SenderGuard, type Tallies } from './sender-guard.js';
 import {
   failed,
   type Outcome,
@@ -35,6 +36,12 @@ export interface StageReport {
   readonly outcomes: Readonly<Record<Outcome['kind'] | 'dead-letter', number>>;
 }
 
+/** More than a fair share of one sender's letters end as dead letters or refusals; nobody else's wait for it. */
+export interface SenderFlood extends Tally {
+  readonly stage: string;
+  readonly sender: string;
+}
+
 export interface GathererOptions {
   readonly service: ServiceName;
   readonly stage: string;
@@ -45,6 +52,7 @@ export interface GathererOptions {
   readonly classify: (error: unknown) => unknown;
   readonly flood?: FloodLimits;
   readonly report: (report: StageReport) => void;
+  readonly onSenderFlood?: (flood: SenderFlood) => void;
 }
 
 interface Submission {
@@ -56,13 +64,13 @@ interface Submission {
 export class Gatherer {
   private waiting: Submission[] = [];
   private running: Promise<void> | undefined;
-  private readonly guard: FloodGuard;
+  private readonly guard: SenderGuard;
   readonly maxBatch: number;
   readonly stateless: boolean;
   private readonly everyMs: number;
 
   constructor(private readonly stage: GathererOptions) {
-    this.guard = new FloodGuard(stage.flood);
+    this.guard = new SenderGuard(stage.flood);
     this.maxBatch = stage.options.maxBatch ?? DEFAULT_MAX_BATCH;
     this.everyMs = stage.options.everyMs ?? DEFAULT_EVERY_MS;
     this.stateless = stage.options.stateless ?? false;
@@ -119,12 +127,12 @@ export class Gatherer {
     for (const wave of this.stage.options.severalPerLetter === true ? [arrived] : oncePerLetter(arrived)) {
       const started = performance.now();
       const outcomes = await this.outcomes(wave);
-      const { messages, unhappy } = this.act(wave, outcomes);
-      const tally = { handled: wave.length, unhappy };
-      if (!this.guard.allows(tally, performance.now()))
+      const { messages, tallies } = this.act(wave, outcomes);
+      if (!this.guard.allows(tallies, performance.now()))
         throw new FloodStopped(`${this.stage.stage}: too many dead letters or refusals, consumer stopped`);
       await this.stage.sender.send(messages);
-      this.guard.count(tally, performance.now());
+      for (const [sender, tally] of this.guard.count(tallies, performance.now()))
+        this.stage.onSenderFlood?.({ stage: this.stage.stage, sender, ...tally });
       this.tell(wave, outcomes, performance.now() - started);
       wave.forEach((one, index) => outcomes[index]?.kind === 'failed' && failures.add(one));
     }
@@ -160,12 +168,16 @@ export class Gatherer {
   private act(
     wave: readonly Arrived[],
     outcomes: readonly Outcome[],
-  ): { messages: OutgoingMessage[]; unhappy: number } {
+  ): { messages: OutgoingMessage[]; tallies: Tallies } {
     const messages: OutgoingMessage[] = [];
-    let unhappy = 0;
+    const tallies = new Map<string | undefined, { handled: number; unhappy: number }>();
     const now = Date.now();
     outcomes.forEach((outcome, index) => {
       const { received, raw } = wave[index] as Arrived;
+      const sender = senderOf(received);
+      let tally = tallies.get(sender);
+      if (tally === undefined) tallies.set(sender, (tally = { handled: 0, unhappy: 0 }));
+      tally.handled += 1;
       if (outcome.kind === 'publish') {
         // a refusal that a row holds is decided: the stage asked a guard before it stored it, and stopping here would only delay it
         outcome.events.forEach((event, ordinal) =>
@@ -173,16 +185,16 @@ export class Gatherer {
         );
       } else if (outcome.kind === 'refuse') {
         // a sender who hands in rubbish harms nobody else; refused letters and legs may be our own fault
-        if (outcome.refusal.about !== 'HAND_IN') unhappy += 1;
+        if (outcome.refusal.about !== 'HAND_IN') tally.unhappy += 1;
         const refusal = refusalDraft(this.stage.service, outcome.refusal, new Date(now));
         messages.push(eventMessage(this.stage.service, received.id, 0, refusal, received.traceparent));
       } else if (outcome.kind === 'failed') {
         const fate = afterFailure(received.attempt, outcome.error);
-        if (fate.to === 'dead-letter') unhappy += 1;
+        if (fate.to === 'dead-letter') tally.unhappy += 1;
         messages.push(failedMessage(this.stage.service, raw, outcome.error, fate, now));
       }
     });
-    return { messages, unhappy };
+    return { messages, tallies };
   }
 
   private tell(wave: readonly Arrived[], outcomes: readonly Outcome[], durationMs: number): void {

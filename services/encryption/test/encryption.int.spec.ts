@@ -50,6 +50,7 @@ let store: FilesystemStore;
 let letters: RoutedLetters;
 let publisher: Publisher;
 let settings: Record<string, string>;
+let managementUrl: string;
 
 beforeAll(async () => {
   const { brokers } = testServers();
@@ -97,6 +98,7 @@ beforeAll(async () => {
     DOCUMENT_KEYS: master,
   };
   const running = await startService(service, settings);
+  managementUrl = running.managementUrl;
   closing.push(() => running.stop());
 }, 60_000);
 
@@ -230,6 +232,29 @@ describe('a letter that cannot be sealed is a dead letter at once', () => {
     expect(dead.failure).toContain(failure);
     await dispatchOf(sound);
     expect(dispatches.some(({ event }) => event.letterId === routed.letter.letterId)).toBe(false);
+  });
+});
+
+describe('letters of one agency that cannot be sealed', () => {
+  it('do not keep those of others, however many they are, and are told', async () => {
+    const bad = await Promise.all(
+      Array.from({ length: 260 }, () =>
+        letters.routed('digipost', digipost, DIGIPOST, { avsenderidentifikator: 'enhet\ufffe' }),
+      ),
+    );
+    await Promise.all(bad.map((one) => send(one)));
+    const dead = new Set(bad.map(({ letter }) => letter.letterId));
+    await eventually('260 dead letters', () => {
+      const found = setAside.filter(({ letterId }) => dead.has(letterId));
+      return new Set(found.map(({ letterId }) => letterId)).size === dead.size || undefined;
+    });
+    const good = await letters.routed('digipost', digipost, DIGIPOST, { sender: '310000108' });
+    await send(good);
+    await dispatchOf(good);
+    const metrics = await (await fetch(`${managementUrl}/metrics`)).text();
+    expect(metrics).toMatch(
+      new RegExp(`sender_floods_total\\{service="encryption",stage="letter.routed.v1",sender="${SENDER}"[^}]*\\} 1`),
+    );
   });
 });
 

@@ -19,7 +19,7 @@ import type { Logger } from 'pino';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lastValueFrom, type Observable } from 'rxjs';
 import { FloodStopped, type FloodLimits } from '../flood-guard.js';
-import { Gatherer, type Arrived, type StageReport } from '../gatherer.js';
+import { Gatherer, type Arrived, type SenderFlood, type StageReport } from '../gatherer.js';
 import { failedMessage, ORIGIN_TOPIC, REDRIVES, type RawRecord } from '../outgoing.js';
 import { afterFailure } from '../retry.js';
 import { sealRecord } from '../sealed-record.js';
@@ -55,6 +55,7 @@ export interface BatchServerOptions {
   readonly classify: (error: unknown) => unknown;
   readonly report: (report: StageReport) => void;
   readonly flood?: FloodLimits;
+  readonly onSenderFlood?: (flood: SenderFlood) => void;
   /** The process cannot go on: a consumer died for good. */
   readonly onFatal: (error: unknown) => void;
   readonly onDependency?: (dependency: string, up: boolean) => void;
@@ -154,6 +155,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         classify: this.options.classify,
         report: this.options.report,
         ...(this.options.flood === undefined ? {} : { flood: this.options.flood }),
+        ...(this.options.onSenderFlood === undefined ? {} : { onSenderFlood: this.options.onSenderFlood }),
       });
       for (const topic of stagePatterns(pattern)) {
         if (handler.next !== undefined || this.gatherers.has(topic))

@@ -203,6 +203,10 @@ async function start<C extends RuntimeConfig>(
     classify: classifyDatabaseError,
     report: (report) => metrics.stage(report),
     flood: runtime.flood,
+    onSenderFlood: (flood) => {
+      log.error(flood, "too many dead letters or refusals of one sender's letters; those of others go on");
+      metrics.senderFlood(flood);
+    },
     onFatal: fatal,
     // a partition that is resumed only asks again
     onDependency: (name, up) => {

@@ -3,7 +3,7 @@ import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { ParentBasedSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { StageReport } from '../gatherer.js';
+import type { SenderFlood, StageReport } from '../gatherer.js';
 
 /**
  * One OpenTelemetry SDK per process, however many services it hosts: metrics for Prometheus, traces to an OTLP endpoint when one is named.
@@ -53,6 +53,7 @@ export function startTelemetry(settings: { otlpEndpoint?: string | undefined; sa
 export interface ServiceMetrics {
   readonly meter: Meter;
   stage(report: StageReport): void;
+  senderFlood(flood: SenderFlood): void;
   produceRequest(records: number): void;
   sqlStatement(): void;
   dependency(name: string, up: boolean): void;
@@ -66,6 +67,9 @@ export function serviceMetrics(service: string): ServiceMetrics {
   const duration: Histogram = meter.createHistogram('letters_stage_duration_seconds', {
     description: 'Time of one batch from call to published',
     unit: 's',
+  });
+  const floods: Counter = meter.createCounter('sender_floods_total', {
+    description: "Times that one sender's bad ends were a flood of its own",
   });
   const requests: Counter = meter.createCounter('kafka_produce_requests_total', {
     description: 'Produce requests sent',
@@ -88,6 +92,7 @@ export function serviceMetrics(service: string): ServiceMetrics {
       for (const [outcome, count] of Object.entries(report.outcomes))
         if (count > 0) handled.add(count, { service, stage: report.stage, outcome });
     },
+    senderFlood: ({ stage, sender }) => floods.add(1, { service, stage, sender }),
     produceRequest: (count) => {
       requests.add(1, own);
       records.add(count, own);

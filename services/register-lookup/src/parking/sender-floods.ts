@@ -1,10 +1,7 @@
 import type { Letter } from '@postgang/pipeline';
-import { DEFAULT_FLOOD_LIMITS, FloodGuard, isFlood, type FloodLimits, type Tally } from '@postgang/runtime';
+import { DEFAULT_FLOOD_LIMITS, FloodGuard, isFlood, weighed, type FloodLimits, type Tally } from '@postgang/runtime';
 import type { Hold } from '../db/held-senders.js';
 import type { Route } from '../db/routes.js';
-
-/** So much one sender counts among all, at most: a few with bad address lists are no bad deploy. A quarter of what a flood needs. */
-const MOST_SHARE_OF_FLOOD = 1 / 4;
 
 export interface Verdict {
   /** Senders of whom too many letters would be refused: theirs must wait, nobody else's. */
@@ -24,9 +21,7 @@ export class SenderFloods {
     const senders = new Set(
       [...batch].flatMap(([sender, tally]) => (this.guardOf(sender).allows(tally, nowMs) ? [] : [sender])),
     );
-    const most = this.limits.atLeast * MOST_SHARE_OF_FLOOD;
-    let handled = 0;
-    let unhappy = 0;
+    const others: Tally[] = [];
     let fresh = false;
     for (const [sender, guard] of this.guards) {
       if (senders.has(sender)) continue;
@@ -35,12 +30,10 @@ export class SenderFloods {
         this.guards.delete(sender);
         continue;
       }
-      const weight = Math.min(1, most / tally.handled);
-      handled += tally.handled * weight;
-      unhappy += tally.unhappy * weight;
+      others.push(tally);
       fresh ||= (batch.get(sender)?.unhappy ?? 0) > 0;
     }
-    return { senders, everybody: fresh && isFlood({ handled, unhappy }, this.limits) };
+    return { senders, everybody: fresh && isFlood(weighed(others, this.limits), this.limits) };
   }
 
   /** What became of the batch, once it is stored. Senders that are held now begin anew when they are released. */
