@@ -186,10 +186,27 @@ describe('a letter that cannot be sealed is a dead letter at once', () => {
   it.each<[string, string, (routed: LetterRouted) => Promise<LetterRouted> | LetterRouted]>([
     [
       'its document was erased',
-      'erased',
+      'cannot be sealed: document was erased',
       async (routed) => {
         await store.erase(routed.letter.documents[0]?.ref ?? '');
         return routed;
+      },
+    ],
+    [
+      'a text cannot be written into the manifest',
+      'cannot be sealed: manifest-invalid (senderUnit)',
+      (routed) => ({ ...routed, letter: { ...routed.letter, avsenderidentifikator: 'enhet\ufffe' } }),
+    ],
+    [
+      'its title cannot be written into the manifest',
+      'cannot be sealed: manifest-invalid (a character that XML has not)',
+      (routed) => {
+        const { letterId, documents } = routed.letter;
+        const title = letters.keys.seal('internal', letterId, 'document.0.title', 'Vedtak\uffff');
+        return {
+          ...routed,
+          letter: { ...routed.letter, documents: documents.map((one) => ({ ...one, title })).slice(0, 1) },
+        };
       },
     ],
     [

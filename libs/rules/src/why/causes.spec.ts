@@ -133,9 +133,56 @@ const TABLE: readonly (readonly [cause: string, what: string, situation: Situati
   ['held-for-too-many-refusals', 'parked', { ...old, parked: { why: 'too-many-refusals', since: ago(MINUTE) } }],
   ['no-access-to-register', 'parked', { ...old, parked: { why: 'no-access-to-krr', since: ago(MINUTE) } }],
   [
+    'text-cannot-be-written',
+    'a character that XML has not',
+    {
+      ...routed,
+      dead: aside('encryption', 'PermanentError: the letter cannot be sealed: manifest-invalid (senderUnit)', null),
+    },
+  ],
+  [
     'document-unusable',
     'gone from the store',
-    { ...routed, dead: aside('encryption', 'PermanentError: the letter cannot be sealed: no such document', null) },
+    {
+      ...routed,
+      dead: aside(
+        'encryption',
+        'PermanentError: the letter cannot be sealed: document is no longer in the store',
+        null,
+      ),
+    },
+  ],
+  [
+    'text-cannot-be-written',
+    'a title that XML has not',
+    {
+      ...routed,
+      dead: aside(
+        'encryption',
+        'PermanentError: the letter cannot be sealed: manifest-invalid (a character that XML has not)',
+        null,
+      ),
+    },
+  ],
+  [
+    'dead-letter',
+    'a mailbox address that cannot be written is not the agency’s to mend',
+    {
+      ...routed,
+      dead: aside('encryption', 'PermanentError: the letter cannot be sealed: manifest-invalid (mailboxAddress)', null),
+    },
+  ],
+  [
+    'dead-letter',
+    'a certificate that is none of the provider',
+    {
+      ...routed,
+      dead: aside(
+        'encryption',
+        'PermanentError: the recipient certificate cannot be sealed for: certificate-untrusted',
+        null,
+      ),
+    },
   ],
   ['dead-letter', 'any', { ...old, dead: aside('register-lookup', 'PermanentError: nonsense', null) }],
   [

@@ -64,6 +64,9 @@ const OUR_OUTAGE =
   'Something that Postgang needs for the next step is away. The letter waits and goes on by itself; do not hand it in again.';
 const OUR_REPAIR =
   'Something went wrong at Postgang with this letter, and a person there must mend it. Do not hand it in again.';
+/** What no manifest can ever hold (document-package). Its other complaints may be mended here, and then the dead letter goes out: those are not for the agency to mend. */
+const UNWRITABLE = /cannot be sealed: manifest-invalid \((senderUnit|invoiceReference|a character that XML has not)\)/;
+
 const HANDED_OVER_SO_FAR = 'The letter has most often arrived all the same; do not hand it in again.';
 
 /**
@@ -201,11 +204,24 @@ export const CAUSES: readonly Cause[] = [
     steps: ['Tell the agency to delegate the register’s scopes to the operator in Altinn.'],
   },
   {
+    id: 'text-cannot-be-written',
+    seen: (s) => s.dead?.service === 'encryption' && UNWRITABLE.test(s.dead.failure),
+    agency:
+      'A title, the avsenderidentifikator or the invoice reference has a character that digital post cannot carry, so the letter can never go out. Hand it in again without it, under a new reference.',
+    operator:
+      'A text of the letter has a character that XML has not, so no manifest can hold it. Dead letter of encryption. Nothing is wrong with the document store.',
+    steps: [
+      'Do not redrive the dead letter: it comes back, however often.',
+      'Tell the agency to hand the letter in again without the character, under a new reference.',
+      'The door refuses such texts: if this one was accepted lately, mend the door.',
+    ],
+  },
+  {
     id: 'document-unusable',
-    seen: (s) => s.dead?.service === 'encryption' && /cannot be sealed/.test(s.dead.failure),
+    seen: (s) => s.dead?.service === 'encryption' && /cannot be sealed: document /.test(s.dead.failure),
     agency: OUR_REPAIR,
     operator:
-      'A document of the letter is missing or damaged in the document store, or it cannot be packed. Dead letter of encryption.',
+      'A document of the letter is missing, damaged or erased in the document store. Dead letter of encryption.',
     steps: ['Restore the document store from its backup.', 'Redrive the dead letter of encryption for this letter.'],
   },
   {
