@@ -3,11 +3,13 @@ import type { HttpClient, TransientError } from '@postgang/outside';
 import { NOTICE_ADDRESS, type ContactPoint, type RegisterEntry } from '@postgang/rules';
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { ask, bySender, chunks, RegisterDenied, type Asked, type Errand } from './asking.js';
-import { askForPersons, readPersons, type Answers } from './persons.js';
+import { ask, RegisterDenied, type Asked, type Errand } from './asking.js';
+import { Doubt } from './doubt.js';
+import { lookUp } from './look-up.js';
+import { readPersons, type Answers } from './persons.js';
 
 const SCOPES = ['krr:global/kontaktinformasjon.read', 'krr:global/digitalpost.read'];
-const MOST_PER_CALL = 1_000;
+const MOST_PER_ANSWER = 1_000;
 
 /** The register writes offsets as +HH only, which JavaScript's parser refuses. */
 const time = z.string().transform((text, context) => {
@@ -44,7 +46,7 @@ const person = z.object({
   spraak: z.string().optional(),
 });
 type Person = z.infer<typeof person>;
-const answer = z.object({ personer: z.array(z.unknown()).max(MOST_PER_CALL) });
+const answer = z.object({ personer: z.array(z.unknown()).max(MOST_PER_ANSWER) });
 const printCertificate = z.object({ postkasseleverandoerAdresse: z.string().max(40), x509Sertifikat: certificate });
 
 /**
@@ -52,6 +54,7 @@ const printCertificate = z.object({ postkasseleverandoerAdresse: z.string().max(
  * letter is asked about and looked up with its delegated token. Fails closed: an answer that is not understood is no answer.
  */
 export class ContactRegister {
+  private readonly doubt = new Doubt('krr');
   private printCertificate: { at: number; answer: Promise<{ organisation: string; certificate: Buffer }> } | undefined;
 
   constructor(
@@ -64,26 +67,9 @@ export class ContactRegister {
    * One answer per question, in order: an entry, RegisterDenied, or a TransientError when the register has no usable answer for that person
    * alone. Throws DependencyDown('krr') when the register cannot be asked.
    */
-  async lookup(asked: readonly Asked[]): Promise<(RegisterEntry | RegisterDenied | TransientError)[]> {
-    const answers = new Array<RegisterEntry | RegisterDenied | TransientError>(asked.length);
-    await Promise.all(
-      bySender(asked).map(async ([sender, questions]) => {
-        try {
-          for (const part of chunks(questions, MOST_PER_CALL)) {
-            const ids = [...new Set(part.map(({ nationalId }) => nationalId))];
-            const found = await askForPersons('krr', ids, (some) => this.ask(sender, some));
-            for (const { nationalId, index } of part) {
-              const one = found.get(nationalId) as Person | TransientError;
-              answers[index] = one instanceof Error ? one : entryOf(one);
-            }
-          }
-        } catch (error) {
-          if (!(error instanceof RegisterDenied)) throw error;
-          for (const { index } of questions) answers[index] = error;
-        }
-      }),
-    );
-    return answers;
+  lookup(asked: readonly Asked[]): Promise<(RegisterEntry | RegisterDenied | TransientError)[]> {
+    const ask = (sender: string, ids: readonly string[]): Promise<Answers<Person>> => this.ask(sender, ids);
+    return lookUp(asked, { name: 'krr', doubt: this.doubt, ask, answerOf: entryOf });
   }
 
   /** Certificate that packages for print are encrypted for; asked for at most once an hour. Throws RegisterDenied for this agency, or DependencyDown. */

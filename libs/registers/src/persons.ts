@@ -1,4 +1,4 @@
-import { DependencyDown, TransientError } from '@postgang/outside';
+import { TransientError } from '@postgang/outside';
 import type { z } from 'zod';
 import { QuestionRefused } from './asking.js';
 
@@ -12,7 +12,8 @@ export type Answers<T> = Map<string, T | TransientError>;
 
 /**
  * Asks about many persons at once. When the register refuses the question as such (400) it is asked in halves, until those it will not be asked
- * about are found: their letters wait, nobody else's. Throws DependencyDown when it answers nothing.
+ * about are found: their letters wait, nobody else's. After too many refusals those not told apart by then wait with them: the next time they are
+ * fewer. Throws DependencyDown when the register is away; that nobody is answered about is for the whole look-up to judge.
  */
 export async function askForPersons<T>(
   name: string,
@@ -20,35 +21,38 @@ export async function askForPersons<T>(
   lookUp: (ids: readonly string[]) => Promise<Answers<T>>,
 ): Promise<Answers<T>> {
   const answers: Answers<T> = new Map();
+  const parts: (readonly string[])[] = [ids];
   let refused = 0;
   let answered = false;
-  const part = async (some: readonly string[]): Promise<void> => {
+  for (;;) {
+    // to the bottom first, which tells some apart even where there are too many; from both ends in turn until there is an answer: a few beside each other are not everybody
+    const fromEnd = answered || refused % 2 === 0;
+    const some = fromEnd ? parts.pop() : parts.shift();
+    if (some === undefined) return answers;
+    if (refused >= (answered ? MOST_REFUSED_CALLS : HOPELESS_CALLS)) {
+      for (const id of some) answers.set(id, new TransientError(`${name}: refuses too many questions`));
+      continue;
+    }
     try {
       for (const [id, answer] of await lookUp(some)) answers.set(id, answer);
       answered = true;
     } catch (error) {
       if (!(error instanceof QuestionRefused)) throw error;
       refused++;
-      if (refused >= (answered ? MOST_REFUSED_CALLS : HOPELESS_CALLS) || ids.length === 1) throw error;
       const [id] = some;
       if (some.length === 1 && id !== undefined) {
         answers.set(id, new TransientError(`${name}: will not be asked about this person`, { cause: error }));
-        return;
+      } else {
+        const half = Math.ceil(some.length / 2);
+        const halves = [some.slice(0, half), some.slice(half)];
+        if (fromEnd) parts.push(...halves);
+        else parts.unshift(...halves);
       }
-      const half = Math.ceil(some.length / 2);
-      await part(some.slice(0, half));
-      await part(some.slice(half));
     }
-  };
-  await part(ids);
-  if (!answered) throw new DependencyDown(name, { cause: new Error('every single question is refused') });
-  return answers;
+  }
 }
 
-/**
- * Reads an answer person by person: an entry that is missing, doubled or not understood makes that one letter wait. Throws DependencyDown when
- * not a single one is understood: then the register has changed, or is not itself.
- */
+/** Reads an answer person by person: an entry that is missing, doubled or not understood makes that one letter wait. */
 export function readPersons<T>(
   name: string,
   asked: readonly string[],
@@ -63,22 +67,15 @@ export function readPersons<T>(
     found.set(id, found.has(id) ? undefined : entry);
   }
   const answers: Answers<T> = new Map();
-  let first: TransientError | undefined;
-  let understood = 0;
   for (const id of asked) {
     const checked = schema.safeParse(found.get(id));
     if (checked.success) {
       answers.set(id, checked.data);
-      understood++;
     } else {
-      // paths only: the values are personal
+      // paths only: the values are personal. A person left out of the answer is not "not registered": it is no answer
       const place = found.has(id) ? `not understood at ${checked.error.issues[0]?.path.join('/') ?? ''}` : 'missing';
-      const error = new TransientError(`${name}: the answer for this person is ${place}`);
-      first ??= error;
-      answers.set(id, error);
+      answers.set(id, new TransientError(`${name}: the answer for this person is ${place}`));
     }
   }
-  // a person left out of the answer is not "not registered": it is no answer
-  if (understood === 0) throw new DependencyDown(name, { cause: first });
   return answers;
 }

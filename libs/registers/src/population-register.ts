@@ -2,13 +2,15 @@ import type { MaskinportenTokens } from '@postgang/maskinporten';
 import type { HttpClient, TransientError } from '@postgang/outside';
 import type { AddressAnswer, PostalAddress } from '@postgang/rules';
 import { z } from 'zod';
-import { ask, bySender, chunks, RegisterDenied, type Asked, type Errand } from './asking.js';
-import { askForPersons, readPersons, type Answers } from './persons.js';
+import { ask, type Asked, type Errand, type RegisterDenied } from './asking.js';
+import { Doubt } from './doubt.js';
+import { lookUp } from './look-up.js';
+import { readPersons, type Answers } from './persons.js';
 
 const NAME = 'folkeregisteret';
 const SCOPE = 'folkeregister:deling/offentligmedhjemmel';
 const PATH = '/folkeregisteret/offentlig-med-hjemmel/api/v1/personer/bulkoppslag';
-const MOST_PER_CALL = 1_000;
+const MOST_PER_ANSWER = 1_000;
 
 const current = { erGjeldende: z.boolean().optional() };
 const lines = z.array(z.string().max(200)).max(10);
@@ -58,10 +60,12 @@ const found = z.object({
 });
 type Found = z.infer<typeof found>;
 type Person = NonNullable<Found['folkeregisterperson']>;
-const answer = z.object({ oppslag: z.array(z.unknown()).max(MOST_PER_CALL) });
+const answer = z.object({ oppslag: z.array(z.unknown()).max(MOST_PER_ANSWER) });
 
 /** Folkeregisteret: name and postal address, asked for only when a letter must go on paper. Fails closed. */
 export class PopulationRegister {
+  private readonly doubt = new Doubt(NAME);
+
   constructor(
     private readonly http: HttpClient,
     private readonly tokens: MaskinportenTokens,
@@ -71,26 +75,10 @@ export class PopulationRegister {
    * One answer per question, in order; RegisterDenied for all of an agency, a TransientError when the register has no usable answer for that person alone. Throws
    * DependencyDown('folkeregisteret') when the register cannot be asked.
    */
-  async addresses(asked: readonly Asked[]): Promise<(AddressAnswer | RegisterDenied | TransientError)[]> {
-    const answers = new Array<AddressAnswer | RegisterDenied | TransientError>(asked.length);
-    await Promise.all(
-      bySender(asked).map(async ([sender, questions]) => {
-        try {
-          for (const part of chunks(questions, MOST_PER_CALL)) {
-            const ids = [...new Set(part.map(({ nationalId }) => nationalId))];
-            const people = await askForPersons(NAME, ids, (some) => this.ask(sender, some));
-            for (const { nationalId, index } of part) {
-              const one = people.get(nationalId) as Found | TransientError;
-              answers[index] = one instanceof Error ? one : addressAnswer(one.folkeregisterperson);
-            }
-          }
-        } catch (error) {
-          if (!(error instanceof RegisterDenied)) throw error;
-          for (const { index } of questions) answers[index] = error;
-        }
-      }),
-    );
-    return answers;
+  addresses(asked: readonly Asked[]): Promise<(AddressAnswer | RegisterDenied | TransientError)[]> {
+    const ask = (sender: string, ids: readonly string[]): Promise<Answers<Found>> => this.ask(sender, ids);
+    const answerOf = ({ folkeregisterperson }: Found): AddressAnswer => addressAnswer(folkeregisterperson);
+    return lookUp(asked, { name: NAME, doubt: this.doubt, ask, answerOf });
   }
 
   private async ask(sender: string, ids: readonly string[]): Promise<Answers<Found>> {

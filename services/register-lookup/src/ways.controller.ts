@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, HttpException, Inject, Post } from '@nestjs/common';
 import { DependencyDown, NotOpenable, UnknownKey } from '@postgang/outside';
 import { isUuid } from '@postgang/pipeline';
-import { findWays, type Registers, type Way } from '@postgang/registers';
+import { findWays, RegisterDenied, type Registers, type Way } from '@postgang/registers';
 import { kindOf } from '@postgang/rules';
 import { RUNTIME, type Runtime } from '@postgang/runtime';
 import { z } from 'zod';
@@ -47,7 +47,8 @@ export class WaysController {
       if (error instanceof DependencyDown) throw new HttpException({ away: error.dependency }, 503);
       throw error;
     }
-    if (way === undefined || way instanceof Error) throw new HttpException({ away: 'the agency has no access' }, 502);
+    if (way instanceof RegisterDenied) throw new HttpException({ away: 'the agency has no access' }, 502);
+    if (way === undefined || way instanceof Error) throw new HttpException({ away: 'no answer for this person' }, 502);
     const { decision } = way;
     if ('refuse' in decision) return { refused: decision.refuse };
     const provider = decision.channel === 'print' ? 'print' : decision.provider;

@@ -14,6 +14,7 @@ import {
   person,
   prefix,
   resetRig,
+  restart,
   routeOf,
   sandbox,
   SEED,
@@ -53,7 +54,6 @@ describe('an answer that is none', () => {
   it.each<[string, RegisterGate['instead']]>([
     ['rubbish', answering(200, '<html>Vedlikehold</html>')],
     ['JSON of another shape', answering(200, { persons: [] })],
-    ['an empty list', answering(200, { personer: [] })],
     ['a server error', answering(500, 'java.lang.NullPointerException')],
     ['a redirect to a log-in page', answering(302, '')],
     ['more bytes than anybody needs', answering(200, ' '.repeat(MOST_ANSWER_BYTES))],
@@ -112,7 +112,60 @@ describe('an answer that is none', () => {
     expect(gate.lookups.filter(({ ids }) => ids.length === 1 && ids[0] === MUTED)).toHaveLength(1);
   });
 
-  it('a refusal of every question: the letters wait, no attempt is burnt', () => waits(answering(400, '{}'), 3));
+  it.each<[string, RegisterGate['instead'], number]>([
+    ['an empty list', answering(200, { personer: [] }), 3],
+    ['a refusal of every question', answering(400, '{}'), 7],
+  ])('%s, whoever is asked about: the letters wait, no attempt is burnt', async (_name, wrong, vain) => {
+    // whom it answered about after the outage before must not speak for it
+    await restart();
+    let count = 0;
+    gate.instead = (call) => {
+      count++;
+      return wrong(call);
+    };
+    const list = await together([person('digipost'), MUTED]);
+    await eventually('vain calls', () => (count >= vain ? true : undefined));
+    expect(list.filter(ended)).toEqual([]);
+    gate.reset();
+    await Promise.all(list.map(routeOf));
+    expect(setAside).toEqual([]);
+  });
+
+  it.each<[string, () => void, string]>([
+    [
+      'left out',
+      () => {
+        gate.alter = ({ personer }) => ({ personer: personer.filter((one) => one['personidentifikator'] !== MUTED) });
+      },
+      'missing',
+    ],
+    [
+      'refused (400)',
+      () => {
+        gate.instead = ({ ids }) => (ids.includes(MUTED) ? { status: 400, body: '{}' } : undefined);
+      },
+      'will not be asked about this person',
+    ],
+  ])(
+    'about the only person of an agency (%s): that letter goes through the tiers, alone too, and those of another agency go',
+    async (_name, arm, failure) => {
+      const [agency, other] = AGENCIES;
+      arm();
+      const muted = letters.letter(agency, MUTED, 'ENKELTVEDTAK');
+      const rest = Array.from({ length: 20 }, (_, index) =>
+        letters.letter(other, personFor(SEED, 9_100 + index).nationalId, 'ENKELTVEDTAK'),
+      );
+      await send([muted, ...rest]);
+      await Promise.all(rest.map((letter) => eventually('an end', () => ended(letter) || undefined)));
+      const tiers = (): string[] =>
+        setAside.filter(({ letterId }) => letterId === muted.letterId).map(({ topic }) => topic.slice(prefix.length));
+      await eventually('the second retry', () => tiers().length === 2 || undefined, 40_000);
+      expect(tiers()).toEqual(['register-lookup.retry.10s', 'register-lookup.retry.1m']);
+      expect((await asideOf(muted)).failure).toContain(failure);
+      expect(ended(muted)).toBe(false);
+    },
+    60_000,
+  );
 
   it('a refused token is fetched anew before the agency is blamed', async () => {
     let refusals = 0;
