@@ -1,5 +1,5 @@
-import { NOTICE_ADDRESS } from '@postgang/rules';
-import { charactersIn, firstCharacters } from './characters.js';
+import { addressLines, isAbroad, NOTICE_ADDRESS } from '@postgang/rules';
+import { charactersIn } from './characters.js';
 import { PackageError } from './errors.js';
 
 /** The business message of digital post (innbyggerpost DPI 1.0), JSON. Names on the wire are the specification's own, misspellings included. */
@@ -181,18 +181,18 @@ export function printSbd(head: MessageHead, body: PrintBody): Sbd {
   });
 }
 
-/** The schema wants either a Norwegian address or a country, never both: a foreign postcode and town are folded into a line. */
+/**
+ * The schema wants either a Norwegian address or a country, never both: a foreign postcode and town are folded into a line. Throws
+ * PackageError('message-invalid') when the address does not fit: nothing of it is left out.
+ */
 export function wireAddress(address: WireAddress): Record<string, string> {
-  const foreign = address.countryCode !== undefined && address.countryCode !== 'NO';
-  const town = [address.postalCode, address.city].filter(Boolean).join(' ');
-  const lines = foreign && town !== '' ? [...address.lines.slice(0, 3), town] : address.lines.slice(0, 4);
-  const numbered = Object.fromEntries(
-    lines.map((line, index) => [`adresselinje${index + 1}`, firstCharacters(line, 100)]),
-  );
+  const lines = addressLines(address);
+  if (lines === undefined) throw invalid('/utskrift: an address that does not fit');
+  const numbered = Object.fromEntries(lines.map((line, index) => [`adresselinje${index + 1}`, line]));
   return {
     navn: address.name,
     ...numbered,
-    ...(foreign
+    ...(address.countryCode !== undefined && isAbroad(address)
       ? { landkode: address.countryCode }
       : { postnummer: address.postalCode ?? '', poststed: address.city ?? '' }),
   };

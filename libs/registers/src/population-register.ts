@@ -1,6 +1,6 @@
 import type { MaskinportenTokens } from '@postgang/maskinporten';
 import type { HttpClient, TransientError } from '@postgang/outside';
-import type { AddressAnswer, PostalAddress } from '@postgang/rules';
+import { addressLines, type AddressAnswer, type PostalAddress } from '@postgang/rules';
 import { z } from 'zod';
 import { ask, type Asked, type Errand, type RegisterDenied } from './asking.js';
 import { Doubt } from './doubt.js';
@@ -104,28 +104,27 @@ function addressAnswer(person: Person | undefined): AddressAnswer {
   return address === undefined ? { kind: 'unknown' } : { kind: 'known', address };
 }
 
+/** Undefined when there is none that fits on an envelope: one that lacks a line may bring the letter to somebody else. */
 function postalAddress(person: Person, name: string): PostalAddress | undefined {
-  const norwegian = valid(person.postadresse)?.postadresseIFrittFormat;
-  if (
-    norwegian !== undefined &&
-    norwegian.adresselinje.length > 0 &&
-    /^\d{4}$/.test(norwegian.postnummer) &&
-    norwegian.poststed !== ''
-  ) {
-    return {
-      name,
-      lines: norwegian.adresselinje.slice(0, 4),
-      postalCode: norwegian.postnummer,
-      city: norwegian.poststed,
-    };
-  }
-  const abroad = valid(person.postadresseIUtlandet)?.utenlandskAdresseIFrittFormat;
-  if (abroad === undefined || abroad.adresselinje.length === 0) return undefined;
+  return [norwegianAddress(person, name), addressAbroad(person, name)].find(
+    (address) => address !== undefined && addressLines(address) !== undefined,
+  );
+}
+
+function norwegianAddress(person: Person, name: string): PostalAddress | undefined {
+  const found = valid(person.postadresse)?.postadresseIFrittFormat;
+  if (found === undefined) return undefined;
+  return { name, lines: found.adresselinje, postalCode: found.postnummer, city: found.poststed };
+}
+
+function addressAbroad(person: Person, name: string): PostalAddress | undefined {
+  const found = valid(person.postadresseIUtlandet)?.utenlandskAdresseIFrittFormat;
+  if (found === undefined) return undefined;
   return {
     name,
-    lines: abroad.adresselinje.slice(0, 4),
-    countryCode: abroad.landkode,
-    ...(abroad.postkode === undefined ? {} : { postalCode: abroad.postkode }),
-    ...(abroad.byEllerStedsnavn === undefined ? {} : { city: abroad.byEllerStedsnavn }),
+    lines: found.adresselinje,
+    countryCode: found.landkode,
+    ...(found.postkode === undefined ? {} : { postalCode: found.postkode }),
+    ...(found.byEllerStedsnavn === undefined ? {} : { city: found.byEllerStedsnavn }),
   };
 }

@@ -1,3 +1,4 @@
+export * from './address-lines.js';
 export * from './calendar.js';
 export * from './contact.js';
 export * from './expectations.js';

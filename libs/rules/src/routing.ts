@@ -16,7 +16,7 @@ export interface RegisterEntry {
 
 export interface PostalAddress {
   readonly name: string;
-  /** One to four lines. */
+  /** As the register has them; `addressLines` makes those of the envelope. */
   readonly lines: readonly string[];
   readonly postalCode?: string;
   readonly city?: string;

@@ -236,6 +236,30 @@ describe('the REST door', () => {
     });
   });
 
+  it('refuses a return address that does not fit on an envelope whole, and joins no line away', async () => {
+    const print = (lines: readonly string[], abroad = true): { print: object } => ({
+      print: {
+        returnAddress: {
+          name: 'Etaten',
+          lines,
+          postalCode: '4224',
+          city: 'Hisings Backa',
+          ...(abroad ? { countryCode: 'SE' } : {}),
+        },
+      },
+    });
+    const four = (length: number): string[] => ['a', 'b', 'c', 'd'].map((line) => line.repeat(length));
+    expect(await rig.handIn(letter(print(four(60))))).toMatchObject({
+      status: 400,
+      body: { ...problem('invalid-letter'), errors: [{ pointer: '/print/returnAddress/lines' }] },
+    });
+    expect(await rig.handIn(letter(print(four(60), false)))).toMatchObject({ status: 202 });
+    const { status, body } = await rig.handIn(letter(print(four(20))));
+    expect(status).toBe(202);
+    const { letter: kept } = await rig.published(body['letterId']);
+    expect(kept.print?.returnAddress.lines).toEqual(four(20));
+  });
+
   it('believes the content and not its declared type', async () => {
     const png = Buffer.from('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489', 'hex');
     for (const content of [png, Buffer.from('just text'), Buffer.from('MZ\0\0\x01\x02'), Buffer.alloc(0)])

@@ -2,7 +2,7 @@ import type { DocumentStore } from '@postgang/document-store';
 import type { KeyRing } from '@postgang/outside';
 import { decode, type LetterDispatch } from '@postgang/pipeline';
 import type { Handover } from '@postgang/providers';
-import { hasLegalEffect, kindOf } from '@postgang/rules';
+import { addressLines, hasLegalEffect, kindOf, type PostalAddress } from '@postgang/rules';
 import type { Effect } from '@postgang/runtime';
 import { packageDigest } from '@postgang/document-package';
 import { PermanentError } from '@postgang/outside';
@@ -77,19 +77,24 @@ function printContent(event: LetterDispatch, open: Open): Handover['content'] {
   if (print === null || postalAddress === null)
     throw new PermanentError('a leg for print without address or print options');
   const { returnAddress: back } = print;
+  const address = JSON.parse(open('postalAddress', postalAddress)) as PostalAddress;
+  const returnAddress = {
+    name: back.name,
+    lines: back.lines,
+    ...(back.postalCode === null ? {} : { postalCode: back.postalCode }),
+    ...(back.city === null ? {} : { city: back.city }),
+    ...(back.countryCode === null ? {} : { countryCode: back.countryCode }),
+  };
+  // routed or accepted before that was looked at
+  if (addressLines(address) === undefined || addressLines(returnAddress) === undefined)
+    throw new PermanentError('an address that does not fit into the message');
   return {
     channel: 'print',
     ...senderFields(event),
-    address: JSON.parse(open('postalAddress', postalAddress)) as { name: string; lines: string[] },
+    address,
     colour: print.colour === 'COLOUR',
     postClass: print.postClass === 'A' ? 'A' : 'B',
-    returnAddress: {
-      name: back.name,
-      lines: back.lines,
-      ...(back.postalCode === null ? {} : { postalCode: back.postalCode }),
-      ...(back.city === null ? {} : { city: back.city }),
-      ...(back.countryCode === null ? {} : { countryCode: back.countryCode }),
-    },
+    returnAddress,
     returnHandling: print.returnHandling === 'SHRED_WITH_MESSAGE' ? 'MAKULERING_MED_MELDING' : 'DIREKTE_RETUR',
   };
 }

@@ -1,4 +1,4 @@
-import { isXmlText, LANGUAGES, LEGAL_KINDS, nationalIdProblem, type Environment } from '@postgang/rules';
+import { addressLines, isXmlText, LANGUAGES, LEGAL_KINDS, nationalIdProblem, type Environment } from '@postgang/rules';
 import { z } from 'zod';
 
 /** Types that both mailboxes show; print takes PDF only, which is decided when the letter is routed. */
@@ -64,8 +64,12 @@ const returnAddressSchema = z
   .refine(
     ({ postalCode, city, countryCode }) =>
       (countryCode !== undefined && countryCode !== 'NO') || (postalCode !== undefined && city !== undefined),
-    'a Norwegian address needs postalCode and city',
-  );
+    { message: 'a Norwegian address needs postalCode and city', abort: true },
+  )
+  .refine((address) => addressLines(address) !== undefined, {
+    path: ['lines'],
+    message: 'do not fit: four of 100 characters, one of which abroad is postalCode and city',
+  });
 
 const printSchema = z.strictObject({
   colour: z.boolean().default(false),
