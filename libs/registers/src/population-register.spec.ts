@@ -18,8 +18,8 @@ async function answerAbout(folkeregisterperson: Record<string, unknown>): Promis
   return answer;
 }
 
-const inNorway = (adresselinje: readonly string[], more: Record<string, unknown> = {}) => ({
-  postadresse: [{ ...more, postadresseIFrittFormat: { adresselinje, postnummer: '0150', poststed: 'Oslo' } }],
+const inNorway = (adresselinje: readonly string[]) => ({
+  postadresse: [{ postadresseIFrittFormat: { adresselinje, postnummer: '0150', poststed: 'Oslo' } }],
 });
 const abroad = (adresselinje: readonly string[]) => ({
   postadresseIUtlandet: [
@@ -53,5 +53,31 @@ describe('the postal address', () => {
     const lines = ['a', 'b', 'c', 'd', 'e'].map((letter) => letter.repeat(60));
     expect(await answerAbout(at(lines))).toEqual({ kind: 'unknown' });
     expect(await answerAbout(at(['x'.repeat(101)]))).toEqual({ kind: 'unknown' });
+  });
+});
+
+describe('what stops a letter on paper', () => {
+  const home = inNorway(['Gata 1']);
+  const levels = (...list: readonly (readonly [string, boolean?])[]) => ({
+    adressebeskyttelse: list.map(([graderingsnivaa, erGjeldende]) => ({ graderingsnivaa, erGjeldende })),
+  });
+
+  it.each([
+    ['the first', levels(['strengtFortrolig', true], ['ugradert', true])],
+    ['the last', levels(['ugradert', true], ['fortrolig', true])],
+    ['one that does not say whether it is in force', levels(['ugradert', true], ['klientadresse'])],
+    ['one of a level that nobody knows', levels(['ugradert'], ['hemmelig', true])],
+  ])('is any protection in force: %s', async (_which, protection) => {
+    expect(await answerAbout({ ...home, ...protection })).toEqual({ kind: 'protected' });
+  });
+
+  it('is no protection of the past, and none that is no protection', async () => {
+    const past = levels(['strengtFortrolig', false], ['ugradert', true]);
+    expect(await answerAbout({ ...home, ...past })).toMatchObject({ kind: 'known' });
+  });
+
+  it('is a death in force, wherever it stands', async () => {
+    const status = [{ status: 'bosatt' }, { status: 'doed', erGjeldende: true }];
+    expect(await answerAbout({ ...home, status })).toEqual({ kind: 'deceased' });
   });
 });

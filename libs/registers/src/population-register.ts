@@ -88,14 +88,20 @@ export class PopulationRegister {
   }
 }
 
-const valid = <T extends { erGjeldende?: boolean | undefined }>(list: readonly T[]): T | undefined =>
-  list.find((entry) => entry.erGjeldende !== false);
+interface Entry {
+  readonly erGjeldende?: boolean | undefined;
+}
+const isInForce = ({ erGjeldende }: Entry): boolean => erGjeldende !== false;
+const valid = <T extends Entry>(list: readonly T[]): T | undefined => list.find(isInForce);
+/** As `valid`, of all that are in force: an entry that stops the letter counts wherever it stands. */
+const anyValid = <T extends Entry>(list: readonly T[], stops: (entry: T) => boolean): boolean =>
+  list.some((entry) => isInForce(entry) && stops(entry));
 
 function addressAnswer(person: Person | undefined): AddressAnswer {
   if (person === undefined) return { kind: 'unknown' };
-  if (valid(person.status)?.status === 'doed') return { kind: 'deceased' };
-  const protection = valid(person.adressebeskyttelse);
-  if (protection !== undefined && protection.graderingsnivaa !== 'ugradert') return { kind: 'protected' };
+  if (anyValid(person.status, ({ status }) => status === 'doed')) return { kind: 'deceased' };
+  if (anyValid(person.adressebeskyttelse, ({ graderingsnivaa }) => graderingsnivaa !== 'ugradert'))
+    return { kind: 'protected' };
   const name = valid(person.navn);
   const address =
     name === undefined
