@@ -1,7 +1,8 @@
 import { handedIn } from './handed-in.js';
+import { Judged } from './judged.js';
 import { OpenBooks, type Period } from './open-books.js';
 import { providerReport } from './provider-report.js';
-import { reconcile, type When } from './reconcile.js';
+import type { When } from './reconcile.js';
 import type { Snapshot } from './snapshot.js';
 import { Tally } from './tally.js';
 
@@ -34,10 +35,11 @@ export async function closeBooks(snapshot: Snapshot, options: AuditOptions): Pro
     reportedUntil: options.reportedUntil?.getTime() ?? databaseNow,
   };
   const tally = new Tally(options.most);
+  const judged = new Judged(books, when, tally);
   let done = 0;
-  for await (const page of books.pages()) {
-    for (const letter of page) tally.add(letter, reconcile(letter, when));
-    done += page.length;
+  for await (const page of books.pages(when)) {
+    await judged.add(page);
+    done += page.reduce((sum, { ids }) => sum + ids.length, 0);
     options.progress(done, count);
   }
   for (const { messageId } of books.nobodys)

@@ -2,7 +2,9 @@ import { messageIdOf } from '@postgang/pipeline';
 import type { EffectState } from '@postgang/runtime';
 import type { BookedEffect, BookedEntry, BookedLeg, LetterBooks, ProviderStatus, Reported } from './books.js';
 import { brokenChain, type Entry } from './chain.js';
-import { millisecondsOf, type Row, type Snapshot } from './snapshot.js';
+import { ALIKE, HISTORIES_ALIKE, timesOf } from './likeness.js';
+import type { When } from './reconcile.js';
+import type { Row, Snapshot } from './snapshot.js';
 
 export interface Period {
   readonly from: Date;
@@ -18,11 +20,19 @@ export interface ReportLine {
   readonly status: ProviderStatus;
 }
 
-/** Letters that are looked at together: what of them is in memory at once. */
-const PAGE = 2_000;
+/** Letters of the same likeness: one of them speaks for all. Undefined: each must be read. */
+export interface Alike {
+  readonly likeness: string | undefined;
+  readonly ids: readonly string[];
+}
+
+/** Letters that are looked at together. */
+const PAGE = 4_000;
+/** Of these, so many histories by one statement: both connections have a share. */
+const HISTORIES = 1_000;
+/** Letters that are read whole: what of them is in memory at once. */
+const READ_AT_ONCE = 1_000;
 const LOADED_AT_ONCE = 5_000;
-/** Chains that are looked at entry by entry. */
-const READ_WHOLE = 200;
 /** Messages that the ledger does not know are kept in memory; a report with more is another system's. */
 export const MOST_UNKNOWN = 100_000;
 
@@ -37,9 +47,13 @@ const ORPHANS = `
   SELECT r.letter_id, r.decided_at, NULL
     FROM routing_api_v1.route r WHERE NOT EXISTS (SELECT FROM intake_api_v1.letter i WHERE i.id = r.letter_id)`;
 
-/** Reads every book of the letters of a period, in the order of their ids and page by page: memory stays the same however many there are. */
+/**
+ * Every book of the letters of a period, page by page: memory stays the same however many there are. In the order in which they were accepted, in which
+ * most of their rows were written: letters of a page have theirs beside each other.
+ */
 export class OpenBooks {
   private withReport = false;
+  private count = 0;
   private readonly unknown = new Map<string, ReportLine & { times: number }>();
 
   constructor(private readonly snapshot: Snapshot) {}
@@ -58,9 +72,7 @@ export class OpenBooks {
 
   async loadReport(lines: AsyncIterable<ReportLine>): Promise<void> {
     this.withReport = true;
-    await this.snapshot.query(
-      `CREATE TEMP TABLE reported (message_id uuid NOT NULL, conversation_id uuid, at timestamptz NOT NULL, status text NOT NULL) ON COMMIT DROP`,
-    );
+    await this.snapshot.query(REPORTED_TABLE);
     await inChunks(lines, (chunk) =>
       this.snapshot.query(
         'INSERT INTO reported SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[])',
@@ -77,46 +89,36 @@ export class OpenBooks {
   /** Which letters are looked at: those accepted in the period, those of it that only other books know, those handed in and not accepted. */
   async select({ from, to, sender }: Period): Promise<number> {
     const ask = (text: string, values: unknown[] = []): Promise<Row[]> => this.snapshot.query(text, values);
-    await ask(HANDED_IN_TABLE);
-    await ask('CREATE TEMP TABLE audited (id uuid NOT NULL) ON COMMIT DROP');
+    for (const table of [HANDED_IN_TABLE, REPORTED_TABLE]) await ask(table);
+    await ask('CREATE TEMP TABLE audited (n int PRIMARY KEY, id uuid NOT NULL) ON COMMIT DROP');
     await ask(
-      `INSERT INTO audited SELECT id FROM intake_api_v1.letter
+      `INSERT INTO audited SELECT row_number() OVER (ORDER BY accepted_at), id FROM intake_api_v1.letter
        WHERE accepted_at >= $1 AND accepted_at < $2 AND ($3::text IS NULL OR sender = $3)`,
       [from, to, sender ?? null],
     );
     await ask(
       `INSERT INTO audited
-       SELECT id FROM (SELECT id, min(at) AS at, min(sender) AS sender FROM (${ORPHANS}) o GROUP BY id) o
-       WHERE (at IS NULL OR (at >= $1 AND at < $2)) AND ($3::text IS NULL OR sender = $3)
-       UNION
-       SELECT id FROM handed_in h WHERE NOT EXISTS (SELECT FROM intake_api_v1.letter i WHERE i.id = h.id)`,
+       SELECT (SELECT count(*) FROM audited) + row_number() OVER (), id FROM (
+         SELECT id FROM (SELECT id, min(at) AS at, min(sender) AS sender FROM (${ORPHANS}) o GROUP BY id) o
+         WHERE (at IS NULL OR (at >= $1 AND at < $2)) AND ($3::text IS NULL OR sender = $3)
+         UNION
+         SELECT id FROM handed_in h WHERE NOT EXISTS (SELECT FROM intake_api_v1.letter i WHERE i.id = h.id)) stray`,
       [from, to, sender ?? null],
     );
-    await ask('ALTER TABLE audited ADD PRIMARY KEY (id)');
-    await ask('ANALYZE audited');
     await ask('CREATE INDEX ON handed_in (id)');
-    // neither the ledger nor what was set aside can be looked up by letter
-    await ask(
-      `CREATE TEMP TABLE audited_effect ON COMMIT DROP AS
-       SELECT e.letter_id, e.id, e.leg, e.provider, e.state, e.settled, e.created_at, e.done_at, e.published_at
-       FROM effect_api_v1.effect e JOIN audited a ON a.id = e.letter_id`,
-    );
-    await ask('CREATE INDEX ON audited_effect (letter_id)');
-    await ask(
-      `CREATE TEMP TABLE audited_set_aside ON COMMIT DROP AS
-       SELECT l.letter_id, s.problem FROM history_api_v1.receipt_set_aside s
-       JOIN history_api_v1.leg l ON l.conversation_id = s.conversation_id`,
-    );
-    await ask('CREATE INDEX ON audited_set_aside (letter_id)');
-    if (this.withReport) await this.selectReported();
-    for (const table of ['audited_effect', 'audited_set_aside']) await ask(`ANALYZE ${table}`);
+    for (const table of ['audited', 'reported']) await ask(`ANALYZE ${table}`);
+    // none of these can be looked up by letter, or not well
+    for (const [table, rows] of Object.entries(BY_LETTER)) {
+      await ask(`CREATE TEMP TABLE ${table} ON COMMIT DROP AS ${rows}`);
+      await ask(`CREATE INDEX ON ${table} (letter_id)`);
+      await ask(`ANALYZE ${table}`);
+    }
+    if (this.withReport) await this.selectUnknown();
     const [row] = await ask('SELECT count(*)::int FROM audited');
-    return row?.[0] as number;
+    return (this.count = row?.[0] as number);
   }
 
-  private async selectReported(): Promise<void> {
-    await this.snapshot.query('CREATE INDEX ON reported (message_id)');
-    await this.snapshot.query('ANALYZE reported');
+  private async selectUnknown(): Promise<void> {
     const rows = await this.snapshot.query(
       `SELECT r.message_id, min(r.conversation_id::text), max(r.at), min(r.status), count(*)::int
        FROM reported r WHERE NOT EXISTS (SELECT FROM effect_api_v1.effect e WHERE e.id = r.message_id)
@@ -137,122 +139,116 @@ export class OpenBooks {
     return [...this.unknown.values()];
   }
 
-  async *pages(): AsyncGenerator<readonly LetterBooks[]> {
-    let next: Promise<LetterBooks[]> | undefined = this.page('00000000-0000-0000-0000-000000000000', true);
-    while (next !== undefined) {
-      const page: LetterBooks[] = await next;
-      const last = page.at(-1);
-      // the server reads on while this page is looked at
-      next = last === undefined || page.length < PAGE ? undefined : this.page(last.id, false);
-      next?.catch(() => undefined);
-      if (page.length > 0) yield page;
+  /** All letters, each once. */
+  async *pages(when: When): AsyncGenerator<readonly Alike[]> {
+    let next = this.page(0, when);
+    for (let after = PAGE; after - PAGE < this.count; after += PAGE) {
+      const page = await next;
+      // the server goes on while this page is looked at
+      next = this.page(after, when);
+      next.catch(() => undefined);
+      yield page;
     }
+    await next;
   }
 
-  private async page(after: string, including: boolean): Promise<LetterBooks[]> {
+  private async page(after: number, when: When): Promise<Alike[]> {
     const { snapshot } = this;
-    const rows = await snapshot.query(
-      `SELECT a.id, h.sender, h.reference FROM audited a
-       LEFT JOIN LATERAL (SELECT sender, reference FROM handed_in h WHERE h.id = a.id LIMIT 1) h ON true
-       WHERE a.id ${including ? '>=' : '>'} $1 ORDER BY a.id LIMIT ${PAGE}`,
-      [after],
-    );
+    const rows = await snapshot.query('SELECT id::text FROM audited WHERE n > $1 AND n <= $2', [after, after + PAGE]);
     const ids = rows.map(([id]) => id as string);
     if (ids.length === 0) return [];
-    // written out once: the driver would do it for each of the eleven
-    const list = `{${ids.join(',')}}`;
-    const of = async (ask: Promise<Row[]>): Promise<Map<string, Row[]>> =>
-      Map.groupBy(await ask, ([id]) => id as string);
-    const [history, receipts, intake, letters, legs, routes, parked, awaited, effects, messages, setAside] =
+    const times = timesOf(when);
+    const groups = async (ask: Promise<Row[]>): Promise<[says: string, ids: string[]][]> =>
+      (await ask).map(([says, its]) => [says as string, (its as string).split(',')]);
+    const [books, strangers, ...histories] = await Promise.all([
+      groups(snapshot.query(ALIKE, [listOf(ids), ...times])),
+      this.strangers(ids),
+      ...inParts(ids, HISTORIES).map((some) => groups(snapshot.beside(HISTORIES_ALIKE, [listOf(some), times[0]]))),
+    ]);
+    const saysOf = new Map(books.flatMap(([says, its]) => its.map((id) => [id, says] as const)));
+    for (const id of strangers) saysOf.delete(id);
+    const alike = histories.flat().flatMap(([history, its]) =>
+      [...Map.groupBy(its, (id) => saysOf.get(id))].map(([says, of]) => ({
+        likeness: says === undefined ? undefined : history + says,
+        ids: of,
+      })),
+    );
+    const found = new Set(alike.flatMap((group) => group.ids));
+    return [...alike, { likeness: undefined, ids: ids.filter((id) => !found.has(id)) }];
+  }
+
+  /** Of these letters, those of which the provider has messages that the ledger does not know. */
+  private async strangers(ids: readonly string[]): Promise<readonly string[]> {
+    if (this.unknown.size === 0) return [];
+    const legs = Map.groupBy(await this.snapshot.query(LEGS, [listOf(ids)]), ([id]) => id as string);
+    return ids.filter((id) => this.unknownOf(id, (legs.get(id) ?? []).map(legOf)).length > 0);
+  }
+
+  /** Everything about these letters, in their order. */
+  async *read(ids: readonly string[]): AsyncGenerator<LetterBooks> {
+    for (const some of inParts(ids, READ_AT_ONCE)) yield* await this.readAtOnce(some);
+  }
+
+  private async readAtOnce(ids: readonly string[]): Promise<LetterBooks[]> {
+    const { snapshot } = this;
+    const list = listOf(ids);
+    const of = async (ask: Promise<Row[]>): Promise<<T>(id: string, make: (row: Row) => T) => T[]> => {
+      const rows = Map.groupBy(await ask, ([id]) => id as string);
+      return (id, make) => (rows.get(id) ?? []).map(make);
+    };
+    const [history, receipts, handedIn, intake, letters, legs, routes, parked, awaited, effects, messages, setAside] =
       await Promise.all([
-        of(snapshot.beside(CHAINS, [list])),
+        of(snapshot.beside(HISTORY, [list])),
         of(snapshot.beside(RECEIPTS, [list])),
+        of(snapshot.query(HANDED_IN, [list])),
         of(snapshot.query(INTAKE, [list])),
         of(snapshot.query(LETTERS, [list])),
         of(snapshot.query(LEGS, [list])),
         of(snapshot.query(ROUTES, [list])),
         of(snapshot.query(PARKED, [list])),
         of(snapshot.query(AWAITED, [list])),
-        of(snapshot.query(this.withReport ? EFFECTS_REPORTED : EFFECTS, [list])),
+        of(snapshot.query(EFFECTS, [list])),
         of(snapshot.query(MESSAGES, [list])),
         of(snapshot.query(SET_ASIDE, [list])),
       ]);
-    const broken = await this.brokenOf(ids, history, letters);
-    const all = <T>(found: Map<string, Row[]>, id: string, make: (row: Row) => T): T[] =>
-      (found.get(id) ?? []).map(make);
-    return rows.map(([id, sender, reference]) => {
-      const letterId = id as string;
-      const bookedLegs = all(legs, letterId, legOf);
-      const known = intake.get(letterId)?.[0] ?? letters.get(letterId)?.[0];
+    return ids.map((id) => {
+      const [agencys] = handedIn(id, whose);
+      const known = intake(id, whose)[0] ?? letters(id, whose)[0];
+      const letter = letters(id, letterOf)[0] ?? null;
+      const bookedLegs = legs(id, legOf);
+      const entries = history(id, entryOf);
       return {
-        id: letterId,
-        handedIn: reference !== null,
-        sender: (known?.[1] ?? sender) as string | null,
-        reference: (known?.[2] ?? reference) as string | null,
-        intake: all(intake, letterId, intakeOf)[0] ?? null,
-        routes: all(
-          routes,
-          letterId,
+        id,
+        handedIn: agencys !== undefined,
+        sender: known?.sender ?? agencys?.sender ?? null,
+        reference: known?.reference ?? agencys?.reference ?? null,
+        intake: intake(id, intakeOf)[0] ?? null,
+        routes: routes(
+          id,
           ([, leg, routed, decidedAt]) => ({ leg, routed, decidedAt }) as LetterBooks['routes'][number],
         ),
-        parked: all(parked, letterId, ([, why]) => why as string)[0] ?? null,
-        letter: all(letters, letterId, letterOf)[0] ?? null,
+        parked: parked(id, ([, why]) => why as string)[0] ?? null,
+        letter,
         legs: bookedLegs,
-        history: all(history, letterId, entriesOf)[0] ?? [],
-        broken: broken.get(letterId),
-        awaited: all(
-          awaited,
-          letterId,
+        history: entries.map(bookedEntry),
+        broken: entries.length === 0 && (letter?.seq ?? 0) === 0 ? undefined : brokenChain(id, entries, letter),
+        awaited: awaited(
+          id,
           ([, leg, awaits, owedBy, dueAt]) => ({ leg, awaits, owedBy, dueAt }) as LetterBooks['awaited'][number],
         ),
-        receipts: all(receipts, letterId, ([, eventId]) => eventId as string),
-        setAside: all(setAside, letterId, ([, problem]) => problem as string | null),
-        effects: all(effects, letterId, effectOf),
-        messages: all(
-          messages,
-          letterId,
-          ([, leg, state, doneAt]) => ({ leg, state, doneAt }) as LetterBooks['messages'][number],
-        ),
+        receipts: receipts(id, ([, eventId]) => eventId as string),
+        setAside: setAside(id, ([, problem]) => problem as string | null),
+        effects: effects(id, effectOf),
+        messages: messages(id, ([, leg, state, doneAt]) => ({ leg, state, doneAt }) as LetterBooks['messages'][number]),
         reported: this.withReport
-          ? [
-              ...all(effects, letterId, reportedOf).filter((line) => line !== undefined),
-              ...this.unknownOf(letterId, bookedLegs),
-            ]
+          ? [...effects(id, reportedOf).filter((line) => line !== undefined), ...this.takeUnknown(id, bookedLegs)]
           : undefined,
       };
     });
   }
 
-  /** The chains that the server found broken, or that do not end as their letter says: read whole, and judged by the library. By letter. */
-  private async brokenOf(
-    ids: readonly string[],
-    chains: ReadonlyMap<string, readonly Row[]>,
-    letters: ReadonlyMap<string, readonly Row[]>,
-  ): Promise<ReadonlyMap<string, string>> {
-    const rowOf = (id: string): { seq: number; headHash: Buffer | null } | null => {
-      const row = letters.get(id)?.[0];
-      return row === undefined ? null : { seq: row[4] as number, headHash: row[5] as Buffer | null };
-    };
-    const suspects = ids.filter((id) => {
-      const [, fits, count = 0, last] = (chains.get(id)?.[0] ?? []) as [string, boolean, number, Buffer];
-      const row = rowOf(id);
-      if (count === 0) return (row?.seq ?? 0) > 0;
-      return !fits || (row !== null && (row.seq !== count || row.headHash?.equals(last) !== true));
-    });
-    const told = new Map<string, string>();
-    for (let first = 0; first < suspects.length; first += READ_WHOLE) {
-      const some = suspects.slice(first, first + READ_WHOLE);
-      const entries = Map.groupBy(await this.snapshot.beside(HISTORY, [`{${some.join(',')}}`]), ([id]) => id as string);
-      for (const id of some) {
-        const broken = brokenChain(id, (entries.get(id) ?? []).map(entryOf), rowOf(id));
-        if (broken !== undefined) told.set(id, broken);
-      }
-    }
-    return told;
-  }
-
   /** Messages that the provider has of these legs and that the ledger does not know, under the id that we would have given, or under another. */
-  private unknownOf(letterId: string, legs: readonly BookedLeg[]): Reported[] {
+  private unknownOf(letterId: string, legs: readonly BookedLeg[]): (ReportLine & { times: number })[] {
     if (this.unknown.size === 0) return [];
     const conversations = new Set(legs.map(({ conversationId }) => conversationId));
     const ours = new Set([1, ...legs.map(({ leg }) => leg)].map((leg) => messageIdOf(letterId, leg)));
@@ -264,6 +260,11 @@ export class OpenBooks {
       );
     for (const conversation of conversations)
       found.push(...(this.conversations.get(conversation) ?? []).filter((line) => !found.includes(line)));
+    return found;
+  }
+
+  private takeUnknown(letterId: string, legs: readonly BookedLeg[]): Reported[] {
+    const found = this.unknownOf(letterId, legs);
     for (const { messageId } of found) this.unknown.delete(messageId);
     return found.map(({ messageId, at, status, times, conversationId }) => ({
       messageId,
@@ -281,25 +282,24 @@ export class OpenBooks {
 
 const HANDED_IN_TABLE = `
   CREATE TEMP TABLE IF NOT EXISTS handed_in (id uuid NOT NULL, sender text NOT NULL, reference text NOT NULL) ON COMMIT DROP`;
-/**
- * The server hashes the chains, as libs/evidence does (a spec holds the two against each other): to hash six million entries here, they would all have to
- * be brought here. One row a letter; its entries as text, for what else they are asked.
- */
-const CHAINS = `
-  SELECT letter_id, bool_and(fits AND seq = n), count(*)::int, (array_agg(hash))[count(*)],
-    string_agg(seq || E'\\x1f' || at || E'\\x1f' || kind || E'\\x1f' || coalesce(leg::text, '') || E'\\x1f' || event_id || E'\\x1f'
-      || CASE WHEN position('"notify":true'::bytea IN data) > 0 THEN 'n' ELSE '' END
-      || CASE WHEN kind = 'refused' AND position('"stage":"register-lookup"'::bytea IN data) > 0 THEN 'r' ELSE '' END, E'\\x1e')
-  FROM (
-    SELECT *, row_number() OVER letter AS n,
-      hash = sha256(coalesce(lag(hash) OVER letter, sha256(convert_to(letter_id::text, 'UTF8'))) || convert_to(
-        '[' || seq || ',"' || to_char(at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '",' || to_json(kind) || ',' || coalesce(leg::text, 'null') || ','
-        || to_json(event_id) || ',"' || translate(encode(data, 'base64'), E'\\n', '') || '"]', 'UTF8')) AS fits
-    FROM history_api_v1.history WHERE letter_id = ANY($1::uuid[]) WINDOW letter AS (PARTITION BY letter_id ORDER BY seq)
-  ) entry GROUP BY letter_id`;
+const REPORTED_TABLE = `
+  CREATE TEMP TABLE IF NOT EXISTS reported (message_id uuid NOT NULL, conversation_id uuid, at timestamptz NOT NULL, status text NOT NULL) ON COMMIT DROP`;
+const BY_LETTER = {
+  audited_effect: `
+    SELECT e.letter_id, e.id, e.leg, e.provider, e.state, e.settled, e.created_at, e.done_at, e.published_at, r.at AS reported_at, r.status, r.times
+    FROM audited a JOIN effect_api_v1.effect e ON e.letter_id = a.id
+    LEFT JOIN (SELECT message_id, max(at) AS at, min(status) AS status, count(*)::int AS times FROM reported GROUP BY message_id) r ON r.message_id = e.id`,
+  audited_set_aside: `
+    SELECT l.letter_id, s.problem FROM history_api_v1.receipt_set_aside s
+    JOIN history_api_v1.leg l ON l.conversation_id = s.conversation_id`,
+  audited_awaited: `
+    SELECT e.letter_id, e.leg, e.awaits, e.owed_by, e.due_at
+    FROM audited a JOIN history_api_v1.expectation e ON e.letter_id = a.id WHERE e.met_at IS NULL`,
+};
 const HISTORY = `SELECT letter_id, seq, at, kind, leg, event_id, data, hash FROM history_api_v1.history
   WHERE letter_id = ANY($1::uuid[]) ORDER BY letter_id, seq`;
 const RECEIPTS = 'SELECT letter_id, event_id FROM history_api_v1.receipt WHERE letter_id = ANY($1::uuid[])';
+const HANDED_IN = 'SELECT id, sender, reference FROM handed_in WHERE id = ANY($1::uuid[])';
 const INTAKE =
   'SELECT id, sender, reference, accepted_at, published_at FROM intake_api_v1.letter WHERE id = ANY($1::uuid[])';
 const LETTERS =
@@ -308,17 +308,14 @@ const LEGS =
   'SELECT letter_id, leg, conversation_id, channel, provider, state FROM history_api_v1.leg WHERE letter_id = ANY($1::uuid[])';
 const ROUTES = 'SELECT letter_id, leg, routed, decided_at FROM routing_api_v1.route WHERE letter_id = ANY($1::uuid[])';
 const PARKED = 'SELECT letter_id, why FROM routing_api_v1.parked_letter WHERE letter_id = ANY($1::uuid[])';
-const AWAITED = `SELECT letter_id, leg, awaits, owed_by, due_at FROM history_api_v1.expectation
-  WHERE letter_id = ANY($1::uuid[]) AND met_at IS NULL`;
-const EFFECTS = `SELECT letter_id, id, leg, provider, state, settled, created_at, done_at, published_at
+const AWAITED = 'SELECT letter_id, leg, awaits, owed_by, due_at FROM audited_awaited WHERE letter_id = ANY($1::uuid[])';
+const EFFECTS = `SELECT letter_id, id, leg, provider, state, settled, created_at, done_at, published_at, reported_at, status, times
   FROM audited_effect WHERE letter_id = ANY($1::uuid[])`;
-const EFFECTS_REPORTED = `SELECT e.letter_id, e.id, e.leg, e.provider, e.state, e.settled, e.created_at, e.done_at, e.published_at, r.at, r.status, r.times
-  FROM audited_effect e LEFT JOIN LATERAL (
-    SELECT max(at) AS at, min(status) AS status, count(*)::int AS times FROM reported WHERE message_id = e.id HAVING count(*) > 0) r ON true
-  WHERE e.letter_id = ANY($1::uuid[])`;
 const MESSAGES = 'SELECT letter_id, leg, state, done_at FROM message_api_v1.effect WHERE letter_id = ANY($1::uuid[])';
 const SET_ASIDE = 'SELECT letter_id, problem FROM audited_set_aside WHERE letter_id = ANY($1::uuid[])';
 
+const whose = ([, sender, reference]: Row) =>
+  ({ sender, reference }) as { sender: string | null; reference: string | null };
 const intakeOf = ([, sender, , acceptedAt, publishedAt]: Row) =>
   ({ sender, acceptedAt, publishedAt }) as NonNullable<LetterBooks['intake']>;
 const letterOf = ([, sender, , status, seq, headHash]: Row) =>
@@ -327,21 +324,20 @@ const legOf = ([, leg, conversationId, channel, provider, state]: Row) =>
   ({ leg, conversationId, channel, provider, state }) as BookedLeg;
 const entryOf = ([letterId, seq, at, kind, leg, eventId, data, hash]: Row): Entry =>
   ({ letterId, seq, at: new Date(at as number), kind, leg, eventId, data, hash }) as Entry;
-const UNIT = '\x1f';
-const RECORD = '\x1e';
-function entriesOf([, , , , text]: Row): BookedEntry[] {
-  return (text as string).split(RECORD).map((record) => {
-    const [seq, at, kind, leg, eventId, flags] = record.split(UNIT) as [string, string, string, string, string, string];
-    return {
-      ...{ seq: Number(seq), at: millisecondsOf(at), kind, leg: leg === '' ? null : Number(leg), eventId },
-      ...{ ordersNotice: flags.includes('n'), byRegisterLookup: flags.includes('r') },
-    };
-  });
-}
+const bookedEntry = ({ seq, at, kind, leg, eventId, data }: Entry): BookedEntry => ({
+  ...{ seq, at: at.getTime(), kind, leg, eventId },
+  ...{ ordersNotice: data.includes('"notify":true'), byRegisterLookup: data.includes('"stage":"register-lookup"') },
+});
 const effectOf = ([, id, leg, provider, state, settled, createdAt, doneAt, publishedAt]: Row) =>
   ({ id, leg, provider, state: state as EffectState, settled, createdAt, doneAt, publishedAt }) as BookedEffect;
 const reportedOf = ([, messageId, leg, , , , , , , at, status, times]: Row): Reported | undefined =>
   at === null ? undefined : ({ messageId, leg, at, status, times } as Reported);
+
+/** As the driver would write it, for every statement anew. */
+const listOf = (ids: readonly string[]): string => `{${ids.join(',')}}`;
+
+const inParts = (ids: readonly string[], size: number): string[][] =>
+  Array.from({ length: Math.ceil(ids.length / size) }, (_, part) => ids.slice(part * size, (part + 1) * size));
 
 async function inChunks<T>(items: AsyncIterable<T>, take: (chunk: T[]) => Promise<unknown>): Promise<void> {
   let chunk: T[] = [];

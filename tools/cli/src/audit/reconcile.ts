@@ -6,6 +6,7 @@ import {
   LEG_STATES,
   letterStatus,
   meaningOf,
+  RECEIPT_KINDS,
   type LegState,
   type LetterStatus,
 } from '@postgang/rules';
@@ -16,6 +17,8 @@ const MINUTE = 60_000;
 export const SETTLES_MS = 5 * MINUTE;
 /** Nothing is awaited of a letter before it is routed, so this is its deadline until then. */
 export const ROUTED_WITHIN_MS = 15 * MINUTE;
+/** No rule waits longer than that for what was written to be told on: before then, a time is only known to be there or not. */
+export const PAST_AFTER_MS = Math.max(SETTLES_MS, ROUTED_WITHIN_MS);
 
 export interface When {
   /** Business time, in which deadlines are. */
@@ -33,7 +36,7 @@ export interface Verdict {
   readonly imbalances: readonly Imbalance[];
 }
 
-/** Lays the books of one letter beside each other. Pure. */
+/** Lays the books of one letter beside each other. Pure. What it asks of them, likeness.ts must tell. */
 export function reconcile(books: LetterBooks, when: When): Verdict {
   return new Reconciliation(books, when).verdict();
 }
@@ -41,8 +44,7 @@ export function reconcile(books: LetterBooks, when: When): Verdict {
 const HANDED_OVER = new Set(['handed-over', 'adapter-taken']);
 const LEG_REFUSED = new Set(['leg-refused', 'adapter-refused']);
 /** Kinds of entries that a receipt or a report of the provider has caused. */
-const BY_PROVIDER = (kind: string): boolean =>
-  isReceiptKind(kind) || kind === 'notice-failed' || kind === 'adapter-taken' || kind === 'adapter-refused';
+export const BY_PROVIDER: readonly string[] = [...RECEIPT_KINDS, 'notice-failed', 'adapter-taken', 'adapter-refused'];
 /** A leg in one of these is over, and the next one is no double of it. */
 const OVER = new Set(['Refused', 'Failed', 'Returned', 'Stopped', 'Superseded']);
 const CANCELLED = new Set(['CANCELLED', 'STOPPED', 'SUPERSEDED']);
@@ -211,7 +213,7 @@ class Reconciliation {
     const originals = new Set(receipts);
     const told = new Set<string>();
     for (const { kind, eventId, seq } of history) {
-      if (!BY_PROVIDER(kind)) continue;
+      if (!BY_PROVIDER.includes(kind)) continue;
       told.add(eventId);
       if (!originals.has(eventId))
         this.tell('row-missing', `history entry ${seq} (${kind}): its receipt is missing in receipts`);

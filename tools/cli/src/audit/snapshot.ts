@@ -76,9 +76,9 @@ export class Snapshot {
     return this.reader.query(text, values);
   }
 
-  /** On the other connection, which does not see the temporary tables. */
+  /** On the connection that has less to do: it may not see the temporary tables. */
   beside(text: string, values: unknown[] = []): Promise<Row[]> {
-    return this.other.query(text, values);
+    return (this.reader.waiting < this.other.waiting ? this.reader : this.other).query(text, values);
   }
 
   async close(): Promise<void> {
@@ -100,6 +100,8 @@ function client(url: string): pg.Client {
 
 /** One statement after the other on a connection; those who ask need not wait for each other. */
 class Reader {
+  /** Statements that were asked and not answered. */
+  waiting = 0;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly from: pg.Client) {}
@@ -107,7 +109,8 @@ class Reader {
   query(text: string, values: unknown[]): Promise<Row[]> {
     const run = async (): Promise<Row[]> =>
       (await this.from.query<unknown[]>({ text, values, rowMode: 'array', types })).rows;
-    const result = this.last.then(run, run);
+    this.waiting += 1;
+    const result = this.last.then(run).finally(() => (this.waiting -= 1));
     this.last = result.catch(() => undefined);
     return result;
   }

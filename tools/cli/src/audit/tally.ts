@@ -29,21 +29,22 @@ export class Tally {
 
   constructor(private readonly most: number) {}
 
-  add(books: LetterBooks, { ending, imbalances }: Verdict): void {
+  /** `letters`: so many that are alike and add up. */
+  add(books: LetterBooks, { ending, imbalances }: Verdict, letters = 1): void {
     // what was never accepted stands in no sum, only in the list
     if (books.intake !== null) {
-      this.accepted += 1;
-      this.endings[ending] += 1;
-      if (ending === 'in-flight' && books.parked !== null) this.parked += 1;
+      this.accepted += letters;
+      this.endings[ending] += letters;
+      if (ending === 'in-flight' && books.parked !== null) this.parked += letters;
     }
-    this.entries += books.history.length;
+    this.entries += books.history.length * letters;
     for (const { state, settled } of books.effects) {
-      if (state === 'HANDED_OVER') this.ledger.handedOver += 1;
-      else if (state === 'REFUSED') this.ledger.refused += 1;
-      else if (state === 'FAILED') this.ledger.failed += 1;
-      else if (state === 'QUEUED') this.ledger.queued += 1;
-      else this.ledger.unsettled += 1;
-      if (settled) this.ledger.settledByAsking += 1;
+      if (state === 'HANDED_OVER') this.ledger.handedOver += letters;
+      else if (state === 'REFUSED') this.ledger.refused += letters;
+      else if (state === 'FAILED') this.ledger.failed += letters;
+      else if (state === 'QUEUED') this.ledger.queued += letters;
+      else this.ledger.unsettled += letters;
+      if (settled) this.ledger.settledByAsking += letters;
     }
     for (const imbalance of imbalances) this.list({ ...imbalance, sender: books.sender, reference: books.reference });
   }
