@@ -1,5 +1,6 @@
 import { service as integrationPoint } from '@postgang/integration-point';
 import { service as notification } from '@postgang/notification';
+import { uuidv5 } from '@postgang/pipeline';
 import { service as providerDispatch } from '@postgang/provider-dispatch';
 import { service as receipts } from '@postgang/receipts';
 import { service as registerLookup } from '@postgang/register-lookup';
@@ -58,8 +59,13 @@ export async function write(client: pg.Client, letter: Booked): Promise<void> {
       ...{ state: effect.state, settled: effect.settled, created_at: date(effect.createdAt) },
       ...{ done_at: date(effect.doneAt), published_at: date(effect.publishedAt) },
     });
-  for (const { leg, doneAt } of letter.messages)
-    await insert('notification.message', { letter_id: id, leg, state: 'SENT', done_at: date(doneAt) });
+  for (const { leg, state, doneAt } of letter.messages)
+    await insert('notification.message', {
+      letter_id: id,
+      leg,
+      state: state === 'INTENDED' ? 'intended' : 'SENT',
+      done_at: date(doneAt),
+    });
   if (row !== null)
     await insert('receipts.letter', {
       id,
@@ -80,9 +86,19 @@ export async function write(client: pg.Client, letter: Booked): Promise<void> {
       event_id: eventId,
       letter_id: id,
       leg: 1,
-      provider: letter.legs[0]?.provider,
+      provider: letter.legs[0]?.provider ?? 'digipost',
       raw: '',
       verified: true,
+      received_at: new Date(),
+    });
+  for (const [index, problem] of letter.setAside.entries())
+    await insert('receipts.receipt', {
+      event_id: uuidv5(id, `set-aside/${index}`),
+      conversation_id: letter.legs[0]?.conversationId,
+      provider: letter.legs[0]?.provider ?? 'digipost',
+      raw: '',
+      verified: problem === null,
+      problem,
       received_at: new Date(),
     });
 }
