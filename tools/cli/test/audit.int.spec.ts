@@ -118,7 +118,7 @@ beforeAll(async () => {
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
   await client.query('ALTER TABLE receipts.history DISABLE TRIGGER append_only');
-  for (const letter of letters) await write(client, letter);
+  await write(client, ...letters);
   // the letters of another agency and of another day are in nobody's way
   await write(client, booked('delivered', 'last-week', NOW - 7 * 24 * HOUR, NOW));
   await client.query(`CREATE ROLE ${reader} LOGIN IN ROLE postgang_operations_reader`);

@@ -20,23 +20,40 @@ export async function makeTables(url: string): Promise<void> {
 
 const date = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
 
-/** Writes a letter's books as the services would have. */
-export async function write(client: pg.Client, letter: Booked): Promise<void> {
+type Columns = Readonly<Record<string, unknown>>;
+/** Parameters of one statement: the protocol's limit is 65,535. */
+const MOST_PARAMETERS = 20_000;
+
+/** Writes the books of letters as the services would have. */
+export async function write(client: pg.Client, ...letters: Booked[]): Promise<void> {
+  const tables = Map.groupBy(letters.flatMap(rowsOf), ([table]) => table);
+  for (const [table, rows] of tables) {
+    const columns = Object.keys(rows[0]?.[1] as Columns);
+    const most = Math.floor(MOST_PARAMETERS / columns.length);
+    for (let first = 0; first < rows.length; first += most) {
+      const some = rows.slice(first, first + most);
+      const places = some.map(
+        (_, row) => `(${columns.map((_, column) => `$${row * columns.length + column + 1}`).join(', ')})`,
+      );
+      await client.query(
+        `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${places.join(', ')}`,
+        some.flatMap(([, values]) => columns.map((column) => values[column])),
+      );
+    }
+  }
+}
+
+function rowsOf(letter: Booked): (readonly [table: string, Columns])[] {
   const { id, intake, letter: row } = letter;
-  const insert = (table: string, columns: Record<string, unknown>): Promise<unknown> =>
-    client.query(
-      `INSERT INTO ${table} (${Object.keys(columns).join(', ')}) VALUES (${Object.keys(columns)
-        .map((_, index) => `$${index + 1}`)
-        .join(', ')})`,
-      Object.values(columns),
-    );
+  const rows: (readonly [table: string, Columns])[] = [];
+  const insert = (table: string, columns: Columns): unknown => rows.push([table, columns]);
   if (intake !== null)
-    await insert('integration_point.letter', {
+    insert('integration_point.letter', {
       ...{ id, sender: intake.sender, reference: letter.reference, content_hash: '', body: '' },
       ...{ accepted_at: date(intake.acceptedAt), published_at: date(intake.publishedAt) },
     });
   for (const { leg, routed, decidedAt } of letter.routes)
-    await insert('register_lookup.route', {
+    insert('register_lookup.route', {
       letter_id: id,
       leg,
       routed,
@@ -45,7 +62,7 @@ export async function write(client: pg.Client, letter: Booked): Promise<void> {
       decided_at: date(decidedAt),
     });
   if (letter.parked !== null)
-    await insert('register_lookup.parked_letter', {
+    insert('register_lookup.parked_letter', {
       letter_id: id,
       sender: letter.sender,
       why: letter.parked,
@@ -54,20 +71,20 @@ export async function write(client: pg.Client, letter: Booked): Promise<void> {
       attempt: 0,
     });
   for (const effect of letter.effects)
-    await insert('provider_dispatch.effect', {
+    insert('provider_dispatch.effect', {
       ...{ id: effect.id, letter_id: id, leg: effect.leg, provider: effect.provider, lane: letter.sender, payload: '' },
       ...{ state: effect.state, settled: effect.settled, created_at: date(effect.createdAt) },
       ...{ done_at: date(effect.doneAt), published_at: date(effect.publishedAt) },
     });
   for (const { leg, state, doneAt } of letter.messages)
-    await insert('notification.message', {
+    insert('notification.message', {
       letter_id: id,
       leg,
       state: state === 'INTENDED' ? 'intended' : 'SENT',
       done_at: date(doneAt),
     });
   if (row !== null)
-    await insert('receipts.letter', {
+    insert('receipts.letter', {
       id,
       sender: row.sender,
       reference: letter.reference,
@@ -76,29 +93,23 @@ export async function write(client: pg.Client, letter: Booked): Promise<void> {
       head_hash: row.headHash,
     });
   for (const { leg, conversationId, channel, provider, state } of letter.legs)
-    await insert('receipts.leg', { letter_id: id, n: leg, conversation_id: conversationId, channel, provider, state });
+    insert('receipts.leg', { letter_id: id, n: leg, conversation_id: conversationId, channel, provider, state });
   for (const { seq, at, kind, leg, eventId, data, hash } of letter.history)
-    await insert('receipts.history', { letter_id: id, seq, at, kind, leg, event_id: eventId, data, hash });
+    insert('receipts.history', { letter_id: id, seq, at, kind, leg, event_id: eventId, data, hash });
   for (const { leg, awaits, owedBy, dueAt } of letter.awaited)
-    await insert('receipts.expectation', { letter_id: id, leg, awaits, owed_by: owedBy, due_at: date(dueAt) });
-  for (const eventId of letter.receipts)
-    await insert('receipts.receipt', {
-      event_id: eventId,
-      letter_id: id,
-      leg: 1,
-      provider: letter.legs[0]?.provider ?? 'digipost',
-      raw: '',
-      verified: true,
-      received_at: new Date(),
+    insert('receipts.expectation', { letter_id: id, leg, awaits, owed_by: owedBy, due_at: date(dueAt) });
+  const receipt = (columns: Columns): unknown =>
+    insert('receipts.receipt', {
+      ...{ letter_id: null, leg: null, conversation_id: null, problem: null },
+      ...{ provider: letter.legs[0]?.provider ?? 'digipost', raw: '', received_at: new Date(), ...columns },
     });
+  for (const eventId of letter.receipts) receipt({ event_id: eventId, letter_id: id, leg: 1, verified: true });
   for (const [index, problem] of letter.setAside.entries())
-    await insert('receipts.receipt', {
+    receipt({
       event_id: uuidv5(id, `set-aside/${index}`),
       conversation_id: letter.legs[0]?.conversationId,
-      provider: letter.legs[0]?.provider ?? 'digipost',
-      raw: '',
       verified: problem === null,
       problem,
-      received_at: new Date(),
     });
+  return rows;
 }

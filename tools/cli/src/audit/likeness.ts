@@ -39,7 +39,7 @@ export const ALIKE = alike(
  * entries tell of. (Text is not escaped as JSON has it: an entry that needs it does not fit, and the letter is read itself.)
  */
 export const HISTORIES_ALIKE = alike(
-  `SELECT letter_id AS id, concat(l.status, says) AS says FROM (
+  `SELECT letter_id AS id, ROW(l.status)::text || says AS says FROM (
      SELECT letter_id, bool_and(fits AND seq = n) AS holds, count(*) AS entries, (array_agg(hash))[count(*)] AS head,
        coalesce(array_agg(event_id) FILTER (WHERE kind = ANY('{${BY_PROVIDER.join(',')}}')), '{}') AS told,
        string_agg(ROW(kind, leg, ${PAST('at')}, position('"notify":true'::bytea IN data) > 0,

@@ -169,7 +169,7 @@ export class OpenBooks {
     for (const id of strangers) saysOf.delete(id);
     const alike = histories.flat().flatMap(([history, its]) =>
       [...Map.groupBy(its, (id) => saysOf.get(id))].map(([says, of]) => ({
-        likeness: says === undefined ? undefined : history + says,
+        likeness: says === undefined ? undefined : `${history}\n${says}`,
         ids: of,
       })),
     );
