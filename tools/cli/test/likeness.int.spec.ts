@@ -232,6 +232,12 @@ const LETTER_CHANGES: Readonly<Record<string, Change>> = {
     ]),
   ),
   'never published': (letter) => letter.intake !== null && (letter.intake = { ...letter.intake, publishedAt: null }),
+  'refused by another stage': (letter) => {
+    const others = letter.history.map((entry) => ({ ...entry, data: Buffer.from('{}') }));
+    letter.history = chained(letter.id, others);
+    letter.routes = letter.routes.filter(({ routed }) => routed);
+    if (letter.letter !== null) letter.letter = { ...letter.letter, headHash: letter.history.at(-1)?.hash ?? null };
+  },
   'not accepted': (letter) => (letter.intake = null),
   'not in receipts': (letter) => (letter.letter = null),
   'longer than its history': (letter) => letter.letter !== null && (letter.letter = { ...letter.letter, seq: 9 }),

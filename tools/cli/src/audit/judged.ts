@@ -4,7 +4,7 @@ import { reconcile, type Verdict, type When } from './reconcile.js';
 import type { Tally } from './tally.js';
 
 /** There are some dozens; of letters that are young, each has its own. */
-const MOST_KNOWN = 10_000;
+const MOST_KNOWN = 1_000;
 
 /** Letters that add up, one for all that are alike. Whatever does not add up is read, letter by letter. */
 export class Judged {
