@@ -13,9 +13,10 @@ const PAGE_BYTES = 4_096;
 /** Names the process behind a command line, or undefined for those in between (supervisors, npm). */
 function nameOf(command: readonly string[]): string | undefined {
   const line = command.join(' ');
+  // its command line holds that of whom it supervises
+  if (/supervisor\.mjs/.test(line)) return undefined;
   const host = command.findIndex((part) => part.endsWith('host.js'));
   if (host > 0) return command[host + 1]?.replaceAll(/:\d+/g, '').replaceAll(',', '+');
-  if (/supervisor\.mjs/.test(line)) return undefined;
   if (/sandbox\/dist\/main\.js/.test(line)) return 'sandbox';
   if (/kafka\.Kafka/.test(line)) return 'kafka';
   if (/postgres/.test(command[0] ?? '')) return 'postgres';
