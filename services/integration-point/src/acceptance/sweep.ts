@@ -5,7 +5,8 @@ import { acceptedDraft } from './accepted-draft.js';
 import { findUnpublished, markPublished } from './letter-rows.js';
 import { Unsettled } from './unsettled.js';
 
-const EVERY_MS = 1_000;
+const MARK_EVERY_MS = 1_000;
+const SWEEP_EVERY_MS = 5_000;
 const SETTLE_EVERY_MS = 5_000;
 const CLEAN_EVERY_MS = 600_000;
 const AT_ONCE = 500;
@@ -28,7 +29,8 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   onApplicationBootstrap(): void {
     const { log } = this.runtime;
     this.workers = [
-      startWorker('sweep', EVERY_MS, () => this.turn(), log),
+      startWorker('mark as published', MARK_EVERY_MS, () => this.mark(), log),
+      startWorker('publish what was left', SWEEP_EVERY_MS, () => this.sweep(), log),
       startWorker('unsettled documents', SETTLE_EVERY_MS, () => this.unsettled.settle(), log),
       startWorker('unused uploads', CLEAN_EVERY_MS, () => this.uploads.dropUnused(AT_ONCE), log),
     ];
@@ -49,15 +51,14 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
     return this.unmarked.has(id);
   }
 
-  private async mark(): Promise<void> {
+  private async mark(): Promise<boolean> {
     const ids = [...this.unmarked];
-    if (ids.length === 0) return;
-    await markPublished(this.runtime.database, ids);
+    if (ids.length > 0) await markPublished(this.runtime.database, ids);
     for (const id of ids) this.unmarked.delete(id);
+    return false;
   }
 
-  private async turn(): Promise<boolean> {
-    await this.mark();
+  private async sweep(): Promise<boolean> {
     const rows = await findUnpublished(this.runtime.database, AT_ONCE);
     if (rows.length === 0) return false;
     await this.runtime.publisher.publish(rows.map(acceptedDraft));
