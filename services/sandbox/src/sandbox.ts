@@ -122,6 +122,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     clients,
     tokens,
     sent,
+    desk,
     inbox,
     deliveries,
     report,
@@ -145,7 +146,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       counts,
       fault: (request) => faults.set({ percent: 100, status: 503, ms: 1_000, ...request }),
       stop: async () => {
-        desk.stop();
+        desk.clear();
         await Promise.all([app.close(), mail.stop()]);
       },
     };

@@ -305,6 +305,16 @@ describe('a fault that was switched on', () => {
     expect(() => receiptIn(both[1] as Message)).toThrow('signature-invalid');
   });
 
+  it('is over with a reset, and so is all that has not been sent yet', async () => {
+    await sender.post('/admin/faults', { system: 'digipost', mode: 'delay', ms: 300 });
+    await sent('digipost');
+    await sender.post('/admin/reset', {});
+    await sender.post('/admin/agencies', { agencies: [AGENCY] });
+    await sender.post('/admin/faults', { system: 'eboks', mode: 'delay', ms: 600 });
+    await sent('eboks');
+    expect((await receipts(1))[0]?.signer).toBe(EBOKS);
+  });
+
   it('sends a receipt twice, for nobody’s conversation, or not at all', async () => {
     await sender.post('/admin/faults', { system: 'eboks', mode: 'duplicate' });
     await sent('eboks');

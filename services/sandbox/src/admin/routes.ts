@@ -10,6 +10,7 @@ import { AGENCY_SCOPES, OPERATOR_SCOPES, type Clients } from '../maskinporten/cl
 import type { Tokens } from '../maskinporten/tokens.js';
 import { SCRIPTED } from '../people/scripted.js';
 import { Problem } from '../problems.js';
+import type { ReceiptDesk } from '../providers/receipts.js';
 import type { Deliveries } from '../providers/deliveries.js';
 import type { Report } from '../providers/report.js';
 import type { SmtpSink } from '../smtp-sink.js';
@@ -23,6 +24,7 @@ export interface AdminParts {
   readonly clients: Clients;
   readonly tokens: Tokens;
   readonly sent: SentMessages;
+  readonly desk: ReceiptDesk;
   readonly inbox: Inbox;
   readonly deliveries: Deliveries;
   readonly report: Report;
@@ -65,8 +67,21 @@ const tokenRequest = z.strictObject({
 
 /** Postgang's own knobs; none of this exists at the real systems. Bound to this machine unless configured otherwise. */
 export function admin(app: FastifyInstance, parts: AdminParts): void {
-  const { clock, operator, certificates, clients, tokens, sent, inbox, deliveries, report, mail, faults, counts } =
-    parts;
+  const {
+    clock,
+    operator,
+    certificates,
+    clients,
+    tokens,
+    sent,
+    desk,
+    inbox,
+    deliveries,
+    report,
+    mail,
+    faults,
+    counts,
+  } = parts;
   const becomeAgency = (agency: string): void => clients.delegate(agency, operator, OPERATOR_SCOPES);
 
   app.get('/admin/counts', () => ({
@@ -122,7 +137,7 @@ export function admin(app: FastifyInstance, parts: AdminParts): void {
 
   app.post('/admin/reset', (_request, reply) => {
     Object.assign(counts, newCounts());
-    for (const part of [sent, inbox, deliveries, report, mail, faults]) part.clear();
+    for (const part of [sent, desk, inbox, deliveries, report, mail, faults]) part.clear();
     return reply.code(204).send();
   });
 

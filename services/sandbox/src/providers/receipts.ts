@@ -30,21 +30,28 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Signs planned receipts when they are due and puts them into the sender's inbox. */
 export class ReceiptDesk {
   private readonly timers = new Set<NodeJS.Timeout>();
+  /** Another one after each {@link clear}: what was begun before is dropped. */
+  private generation = 0;
 
   constructor(private readonly parts: ReceiptDeskParts) {}
 
   send(letter: AcceptedLetter, provider: FaultySystem, plan: readonly PlannedReceipt[]): void {
     // signing takes its time in another thread; one letter's receipts keep their order all the same
     let before = Promise.resolve();
+    const { generation } = this;
     const order = plan.length > 1 && this.parts.faults.hits(provider, 'reorder') ? backwards(plan) : plan;
     for (const receipt of order)
       this.later(this.delayOf(receipt), () => {
-        before = before.then(() => this.write(letter, provider, receipt));
+        before = before.then(() =>
+          generation === this.generation ? this.write(letter, provider, receipt) : undefined,
+        );
         return before;
       });
   }
 
-  stop(): void {
+  /** Nothing more is sent of the letters until now. */
+  clear(): void {
+    this.generation += 1;
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
   }
@@ -100,7 +107,9 @@ export class ReceiptDesk {
       },
       { kind, process: letter.type, at, ...(extra === undefined ? {} : { extra }) },
     );
+    const { generation } = this;
     const jws = await signSbd(sbd, this.signer(letter.receiver, provider));
+    if (generation !== this.generation) return;
     inbox.add({
       id,
       kind,
