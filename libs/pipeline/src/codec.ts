@@ -1,4 +1,5 @@
 import avro, { type Resolver, type Type } from 'avsc';
+import { boundArrays } from './bound-arrays.js';
 import { fingerprint } from './fingerprint.js';
 import type { EventOf, Subject } from './generated/events.js';
 import { SCHEMAS } from './generated/schemas.js';
@@ -27,6 +28,9 @@ interface SubjectCodec {
   readonly header: Buffer;
   readonly readers: ReadonlyMap<string, { type: Type; resolver: Resolver | undefined }>;
 }
+
+// before any type is made: their readers are compiled then
+boundArrays();
 
 export function avroType(schema: unknown): Type {
   return avro.Type.forSchema(schema as avro.Schema, { wrapUnions: false });
