@@ -155,7 +155,11 @@ describe("a letter over the agency's own topic", () => {
     await world.write(await world.agency.recordForKafka(letterTo(part, 'kafka-1')));
     await said(world, told, letterId, { status: 'DELIVERED' });
     const words = saidOf(told, letterId);
-    expect(words[0]).toMatchObject({ about: 'LETTER', status: 'ACCEPTED', sender: AGENCY, reference: 'kafka-1' });
+    // what happens lies in topics of its own: receipts may hear of the hand-over first, and then tells of nothing before it
+    const order = ['ACCEPTED', 'ROUTED', 'SEALED', 'HANDED_OVER', 'DELIVERED'];
+    const ranks = words.map(({ status }) => order.indexOf(String(status)));
+    expect(ranks).toEqual([...new Set(ranks)].filter((at) => at >= 0).sort((a, b) => a - b));
+    expect(words[0]).toMatchObject({ about: 'LETTER', sender: AGENCY, reference: 'kafka-1' });
     const seqs = words.map(({ seq }) => seq);
     expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
     expect(await read(world, `/v1/letters/${letterId}`)).toMatchObject({ status: 'DELIVERED', provider: 'eboks' });
