@@ -257,13 +257,13 @@ export const CRASH_POINTS: readonly CrashPoint[] = [
   {
     ...{ service: 'receipts', way: 'fact', door: 'REST' },
     ...{ after: 'history', before: 'publish letter.status.v1' },
-    found: { row: 'accepted', event: no('letter.status.v1'), committed: no('letter.accepted.v1') },
+    found: { row: 'begun', event: no('letter.status.v1'), committed: no('letter.accepted.v1') },
     then: 'the record is read again; the status comes from the entry that is there',
   },
   {
     ...{ service: 'receipts', way: 'fact', door: 'REST' },
     ...{ after: 'publish letter.status.v1', before: 'commit letter.accepted.v1' },
-    found: { row: 'accepted', event: yes('letter.status.v1'), committed: no('letter.accepted.v1') },
+    found: { row: 'begun', event: yes('letter.status.v1'), committed: no('letter.accepted.v1') },
     then: 'the same status goes out once more, with the same seq',
   },
   {

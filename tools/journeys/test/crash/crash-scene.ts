@@ -22,7 +22,8 @@ const ROWS: Readonly<Partial<Record<ServiceName, string>>> = {
   'register-lookup': 'SELECT rule AS is FROM register_lookup.route WHERE letter_id = $1',
   'provider-dispatch': `SELECT state || CASE WHEN done_at IS NULL THEN '' WHEN published_at IS NULL THEN ', not marked' ELSE ', marked' END AS is
     FROM provider_dispatch.effect WHERE letter_id = $1`,
-  receipts: 'SELECT kind AS is FROM receipts.history WHERE letter_id = $1 ORDER BY seq LIMIT 1',
+  // accepted and routed lie in two topics: either can be told first
+  receipts: `SELECT 'begun' AS is FROM receipts.history WHERE letter_id = $1 LIMIT 1`,
   notification: 'SELECT state AS is FROM notification.message WHERE letter_id = $1',
 };
 
