@@ -59,7 +59,7 @@ export class Dispatcher {
     const { runtime, ledger, providers, now = () => performance.now() } = parts;
     this.now = now;
     this.ended = new EndedEffects(runtime, ledger);
-    this.heldSenders = new HeldSenders(runtime, BLOCKED_MS, now);
+    this.heldSenders = new HeldSenders(runtime, BLOCKED_MS, LEASE_MS, now);
     this.lanes = new Map(providers.map((provider) => [provider, new ProviderLane(provider)]));
     this.claimer = startWorker('hand over', LOOK_MS, () => this.claim(), runtime.log);
     this.others = [

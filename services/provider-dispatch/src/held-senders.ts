@@ -2,9 +2,6 @@ import type { Runtime } from '@postgang/runtime';
 
 type Look = (result: { observe(value: number, labels: Record<string, string>): void }) => void;
 
-/** Longer than any call: a probe that nothing more was heard of is over. */
-const PROBE_MS = 80_000;
-
 /**
  * Whose post waits because we may not send for them (401, 403, no delegation): one alarm for each, and one letter that tries from time to time, however
  * many wait. In memory; an agency of which nothing more was heard for two tries is not told of any more, as its letters may go through another
@@ -23,6 +20,8 @@ export class HeldSenders {
     private readonly runtime: Pick<Runtime, 'log' | 'metrics' | 'service'>,
     /** Between two tries, milliseconds. */
     private readonly tryEveryMs: number,
+    /** After which a letter that tries, and of which nothing more was heard, is lost: longer than any call, milliseconds. */
+    private readonly probeMs: number,
     private readonly now: () => number = () => performance.now(),
   ) {
     const gauge = runtime.metrics.meter.createObservableGauge('senders_held', {
@@ -54,7 +53,7 @@ export class HeldSenders {
     if (known === undefined) return true;
     const now = this.now();
     if (known.tryAt > now) return false;
-    this.held.set(sender, { ...known, tryAt: now + PROBE_MS, probing: true });
+    this.held.set(sender, { ...known, tryAt: now + this.probeMs, probing: true });
     return true;
   }
 

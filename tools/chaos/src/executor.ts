@@ -154,7 +154,8 @@ export class Executor {
   private watch(each: ServiceProcess): void {
     void each.exited.then(async (code) => {
       if (this.closing || this.ours.has(each)) return;
-      this.revive(each, `ended by itself with code ${code}`, async () => undefined);
+      const reason = each.diedOf === undefined ? '' : ` (${each.diedOf})`;
+      this.revive(each, `ended by itself with code ${code}${reason}`, async () => undefined);
     });
   }
 

@@ -12,6 +12,8 @@ const MEMORY = { MALLOC_ARENA_MAX: '2' };
 const READY_MS = 60_000;
 /** Everything is to be gone ten seconds after Ctrl-C; whatever a service is cut off from, it takes up again at its next start. */
 const GRACE_MS = 4_000;
+/** Lines of a log among which its last fatal one is looked for. */
+const FATAL_WITHIN = 50;
 
 /** The first of several has the plain name. */
 export const processName = (services: readonly ServiceName[], number: number): string =>
@@ -76,6 +78,14 @@ export class ServiceProcess {
     await this.child?.stop();
   }
 
+  /** Why it ended by itself, as far as its log says; undefined when it says nothing. */
+  get diedOf(): string | undefined {
+    const fatal = this.child?.lastLines(FATAL_WITHIN).split('\n').findLast(isFatal);
+    if (fatal === undefined) return undefined;
+    const { msg, err } = JSON.parse(fatal) as { msg: string; err?: { type?: string; message?: string } };
+    return [msg, err?.type, err?.message].filter((part) => part !== undefined).join(': ');
+  }
+
   /** Rejects with the last lines of the log when the process ends first, or takes longer than a minute. */
   async ready(): Promise<void> {
     const { child } = this;
@@ -92,6 +102,8 @@ export class ServiceProcess {
     }
   }
 }
+
+const isFatal = (line: string): boolean => line.startsWith('{"level":"fatal"') && line.endsWith('}');
 
 const isReady = (url: string): Promise<boolean> =>
   fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
