@@ -121,8 +121,8 @@ describe.each([false, true])('a mail server with PIPELINING: %s', (pipelining) =
     const until = performance.now() + 700;
     const ends = await send(people(40), 700);
     // what was given to it in time may be taken a moment later
-    for (const { at } of taken) expect(at).toBeLessThan(until + 200);
-    expect(performance.now()).toBeLessThan(until + 500);
+    for (const { at } of taken) expect(at).toBeLessThan(until + 1_000);
+    expect(performance.now()).toBeLessThan(until + 1_500);
     expect(new Set(ends)).toContain('sent');
     expect(ends.slice(-20)).toEqual(Array<string>(20).fill('later no-time'));
   });

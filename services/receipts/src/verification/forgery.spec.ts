@@ -257,9 +257,10 @@ describe('whatever comes as a receipt is set aside at once', () => {
     ['a certificate that is PEM', jose('{"alg":"RS256","x5c":["LS0tLS1CRUdJTg=="]}', '{}')],
     ['a JWE', 'eyJhbGciOiJkaXIifQ..AAAA.AAAA.AAAA'],
   ])('%s', (_what, raw) => {
-    const began = performance.now();
+    const before = process.cpuUsage();
     expect(verdict(raw)).toMatch(/^(not-a-package|too-large|key-info-missing|unsupported-algorithm)$/);
-    expect(performance.now() - began).toBeLessThan(500);
+    // a reader that goes over it again and again, or opens what is in it, takes minutes
+    expect(process.cpuUsage(before).user).toBeLessThan(5_000_000);
   });
 });
 
