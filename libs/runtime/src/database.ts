@@ -8,6 +8,7 @@ import {
   type MigrationInterface,
   type ObjectLiteral,
 } from 'typeorm';
+import { holdToOneDatabase } from './database-identity.js';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -17,6 +18,8 @@ export interface DatabaseOptions {
   readonly entities: readonly EntityTarget<ObjectLiteral>[];
   readonly migrations: readonly (new () => MigrationInterface)[];
   readonly onStatement: () => void;
+  /** The database was restored, or another one took its place, while it was open. Without it nobody looks. */
+  readonly onReplaced?: (error: Error) => void;
   /** A connection on which nothing comes or goes for so long is given up, milliseconds. Longer than any statement may take. */
   readonly silenceMs?: number;
 }
@@ -35,6 +38,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
     max: options.pool,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     stream: () => quittingWhenSilent(options.silenceMs ?? SILENCE_MS),
+    ...(options.onReplaced === undefined ? {} : { verify: holdToOneDatabase(options.onReplaced) }),
   });
   return source.initialize();
 }

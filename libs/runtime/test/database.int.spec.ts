@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DependencyDown } from '@postgang/outside';
-import { freshDatabase } from '@postgang/testing';
+import { eventually, freshDatabase, testServers } from '@postgang/testing';
 import { TcpProxy } from '@postgang/testing/faults';
+import pg from 'pg';
 import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
 import { classifyDatabaseError, openDatabase } from '../src/index.js';
 
@@ -32,7 +33,7 @@ afterAll(() => drop());
 const open = (
   schema: string,
   migrations: readonly (new () => MigrationInterface)[] = [],
-  more: { url?: string; silenceMs?: number } = {},
+  more: { url?: string; silenceMs?: number; onReplaced?: (error: Error) => void } = {},
 ): Promise<DataSource> =>
   openDatabase({ url, schema, pool: 2, entities: [], migrations, onStatement: () => undefined, ...more });
 
@@ -77,4 +78,63 @@ describe('the database of a service', () => {
       await source.destroy();
     }
   }, 60_000);
+
+  it('is the same one after its server ended every connection', async () => {
+    const replaced: Error[] = [];
+    const source = await open('five', [], { onReplaced: (error) => replaced.push(error) });
+    try {
+      await source.query('CREATE TABLE kept AS SELECT 1 AS n');
+      await endConnections(url);
+      await eventually('it', () => source.query('SELECT n FROM five.kept').catch(() => undefined));
+      expect(replaced).toEqual([]);
+    } finally {
+      await source.destroy();
+    }
+  }, 60_000);
+
+  it('gets no statement any more when it was restored from a backup under a running service, which hears of it', async () => {
+    const replaced: Error[] = [];
+    const original = await freshDatabase();
+    const name = new URL(original.url).pathname.slice(1);
+    const source = await open('six', [], { url: original.url, onReplaced: (error) => replaced.push(error) });
+    try {
+      await source.query('CREATE TABLE written (n int)');
+      await endConnections(original.url);
+      await inServer(
+        `CREATE DATABASE ${name}_backup TEMPLATE ${name}`,
+        `DROP DATABASE ${name} WITH (FORCE)`,
+        `ALTER DATABASE ${name}_backup RENAME TO ${name}`,
+      );
+      const write = (): Promise<unknown> =>
+        source.query('INSERT INTO written VALUES (1)').catch((error: unknown) => error);
+      await eventually('it noticed', async () => (await write(), replaced.length > 0) || undefined);
+      expect(replaced[0]?.message).toContain('another one than at the start');
+      expect(classifyDatabaseError(await write())).toBeInstanceOf(DependencyDown);
+      expect(await inDatabase(original.url, 'SELECT n FROM six.written')).toEqual([]);
+    } finally {
+      await source.destroy();
+      await original.drop();
+    }
+  }, 60_000);
 });
+
+async function inDatabase(at: string, ...statements: readonly string[]): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: at });
+  await client.connect();
+  try {
+    let rows: unknown[] = [];
+    for (const statement of statements) ({ rows } = await client.query<Record<string, unknown>>(statement));
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const inServer = (...statements: readonly string[]): Promise<unknown[]> =>
+  inDatabase(testServers().postgres, ...statements);
+
+/** As a server does that is started again. */
+const endConnections = (at: string): Promise<unknown[]> =>
+  inServer(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${new URL(at).pathname.slice(1)}' AND pid <> pg_backend_pid()`,
+  );

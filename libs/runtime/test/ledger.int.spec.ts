@@ -9,6 +9,7 @@ import {
   EFFECT_SETTLING_UNDONE,
   EFFECT_TABLE,
   EffectLedger,
+  LEDGER_DATABASE,
   type Effect,
   type EffectOutcome,
   type EffectState,
@@ -26,7 +27,7 @@ beforeAll(async () => {
   const fresh = await freshDatabase();
   drop = () => fresh.drop();
   source = await new DataSource({ type: 'postgres', url: fresh.url, extra: { max: 8 } }).initialize();
-  await source.query(`${CONSUMED_OFFSET_TABLE}; ${EFFECT_TABLE}; ${EFFECT_SETTLING}`);
+  await source.query(`${CONSUMED_OFFSET_TABLE}; ${EFFECT_TABLE}; ${EFFECT_SETTLING}; ${LEDGER_DATABASE}`);
   ledger = new EffectLedger(source, (what, _provider, count) => counted.set(what, (counted.get(what) ?? 0) + count));
 });
 
@@ -228,7 +229,9 @@ describe('the effect ledger', () => {
     const [done, held] = (await queue(2, { provider: 'eboks' })) as [string, string];
     const effects = await claim(2, 'eboks');
     await ledger.record(effects.filter(({ id }) => id === done).map((effect) => ended(effect, 'HANDED_OVER')));
+    expect(await ledger.isMoved()).toBe(true);
     expect(await ledger.doubtAll(0)).toBe(2);
+    expect(await ledger.isMoved()).toBe(false);
     for (const id of [waiting, held])
       expect(await stateOf(id)).toMatchObject({ state: 'UNCERTAIN', reason: 'restored' });
     expect(await stateOf(done)).toMatchObject({ state: 'HANDED_OVER' });

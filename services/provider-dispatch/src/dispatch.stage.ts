@@ -113,9 +113,10 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
 
   /** A restored database does not know what was handed over since the backup: nothing goes out before it has been asked for. */
   private async settleFirst(): Promise<void> {
-    if (!(await this.runtime.isRestored())) return;
+    if (!(await this.ledger.isMoved()) && !(await this.runtime.isRestored())) return;
     const effects = await this.ledger.doubtAll(VISIBILITY_LAG_MS);
-    this.runtime.log.warn({ effects }, 'the database was restored: what waits for hand-over is asked for first');
+    if (effects > 0)
+      this.runtime.log.warn({ effects }, 'the database was restored: what waits for hand-over is asked for first');
   }
 
   async onApplicationShutdown(): Promise<void> {

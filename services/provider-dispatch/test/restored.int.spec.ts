@@ -109,3 +109,32 @@ describe('a database restored from a backup', () => {
     expect(await rig.accepted()).toEqual(before);
   }, 120_000);
 });
+
+describe('a database restored from a backup after which no record was consumed', () => {
+  let alone: Rig;
+  beforeAll(async () => {
+    alone = await Rig.start();
+  }, 60_000);
+  afterAll(() => alone?.stop(), 60_000);
+
+  it('has what waited in it asked for first: the offsets say nothing, but it is another database', async () => {
+    const waiting = await alone.letters.seal(OTHER_AGENCY);
+    await alone.run();
+    await alone.admin('DELETE', '/admin/delegations', { consumer: OTHER_AGENCY });
+    await alone.send(waiting);
+    await eventually('the hold', async () => (await alone.row(waiting))?.reason === 'no-delegation');
+    await alone.halt();
+    const backup = await alone.backup();
+    await alone.admin('POST', '/admin/agencies', { agencies: [OTHER_AGENCY] });
+    await alone.run();
+    expect(await alone.in('HANDED_OVER', waiting)).toMatchObject({ settled: false, attempts: 1 });
+    await alone.halt();
+
+    await alone.run(backup);
+    expect(await alone.in('HANDED_OVER', waiting, backup)).toMatchObject({
+      settledHow: 'provider-has-it',
+      attempts: 0,
+    });
+    expect(await alone.accepted()).toMatchObject({ accepted: 1, duplicatesRefused: 0 });
+  }, 180_000);
+});

@@ -1,3 +1,4 @@
+import { DATABASE_IDENTITY } from '../database-identity.js';
 import type { Manager } from '../database.js';
 import { ConsumedOffsets } from '../positions.js';
 import { countsOf, type CountRow, type EffectCounts } from './effect-counts.js';
@@ -203,13 +204,25 @@ export class EffectLedger {
     return intended.map(intendedFirst);
   }
 
+  /** Whether its rows came here from another database: by a restore, or a fail-over to a standby. True also for a ledger that was never used. */
+  async isMoved(): Promise<boolean> {
+    const rows = await this.database.query<unknown[]>(
+      `SELECT 1 FROM ledger_database WHERE identity = ${DATABASE_IDENTITY}`,
+    );
+    return rows.length === 0;
+  }
+
   /**
    * After the database was restored: what waits, or was in hand when the backup was taken, may have been done since. It is settled first, after
    * `lagMs`. Returns how many.
    */
   async doubtAll(lagMs: number): Promise<number> {
     const [, count] = await this.database.query<[unknown, number]>(
-      `UPDATE effect SET state = 'UNCERTAIN', reason = 'restored', fence = fence + 1, lease_until = NULL,
+      `WITH here AS (
+         INSERT INTO ledger_database (identity) SELECT ${DATABASE_IDENTITY}
+         ON CONFLICT (one) DO UPDATE SET identity = excluded.identity
+       )
+       UPDATE effect SET state = 'UNCERTAIN', reason = 'restored', fence = fence + 1, lease_until = NULL,
        not_before = now() + $1 * interval '1 millisecond' WHERE state IN ('QUEUED', 'INTENDED')`,
       [lagMs],
     );

@@ -42,3 +42,11 @@ export const EFFECT_SETTLING_UNDONE = `
   CREATE INDEX effect_uncertain ON effect (not_before) WHERE state = 'UNCERTAIN';
   DROP INDEX effect_unsettled;
   ALTER TABLE effect DROP COLUMN questions, DROP COLUMN settled_how, DROP COLUMN operator_note, DROP COLUMN suppressed`;
+
+/** DDL of which database the ledger's rows were last looked through for; and its undoing. */
+export const LEDGER_DATABASE = `
+  CREATE TABLE ledger_database (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    identity text NOT NULL
+  )`;
+export const LEDGER_DATABASE_UNDONE = 'DROP TABLE ledger_database';

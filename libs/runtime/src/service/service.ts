@@ -155,7 +155,7 @@ async function start<C extends RuntimeConfig>(
   closing.push(() => producer.disconnect());
   const sender = new BatchingSender(producer, kafkaSettings.topicPrefix, (records) => metrics.produceRequest(records));
   closing.push(() => sender.flush());
-  const database = service.database === undefined ? undefined : await database_(service, config, metrics);
+  const database = service.database === undefined ? undefined : await database_(service, config, metrics, fatal);
   if (database !== undefined) closing.push(() => database.destroy());
   const redis = config.REDIS_URL === undefined ? undefined : openRedis(config.REDIS_URL, log);
   if (redis !== undefined) closing.push(() => Promise.resolve(redis.disconnect()));
@@ -294,6 +294,7 @@ function database_<C extends RuntimeConfig>(
   service: Service<C>,
   config: C,
   metrics: ServiceMetrics,
+  onReplaced: (error: Error) => void,
 ): Promise<DataSource> {
   if (config.POSTGRES_URL === undefined) throw new Error(`${service.name}: POSTGRES_URL is not set`);
   const { entities, migrations } = service.database as NonNullable<Service<C>['database']>;
@@ -304,6 +305,7 @@ function database_<C extends RuntimeConfig>(
     entities,
     migrations,
     onStatement: () => metrics.sqlStatement(),
+    onReplaced,
   });
 }
 
