@@ -56,9 +56,12 @@ export class RegisterDenied extends SenderNotAuthorised {
 /** The register says that the question itself is wrong (400). Nobody else's answer is known to be wrong, so until it is narrowed down it counts as down. */
 export class QuestionRefused extends DependencyDown {}
 
+/** The register broke on the question (500). That may be one person's doing, whom it cannot be asked about, or its own state: then it is down. */
+export class QuestionFailed extends DependencyDown {}
+
 /**
  * POST with a body, GET without. A token that is no good any more (401) is fetched anew once; after that 401 and 403 are RegisterDenied.
- * Anything else but a well-formed 200 is DependencyDown.
+ * Anything else but a well-formed 200 is DependencyDown; 400 and 500 are kinds of it of their own.
  */
 export async function ask<T>(errand: Errand, path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
   const { http, name, sender, scopes, resource, tokens } = errand;
@@ -73,6 +76,7 @@ export async function ask<T>(errand: Errand, path: string, body: unknown, schema
   if (answer.status === 401 || answer.status === 403)
     throw new RegisterDenied(name, sender, `answered ${answer.status}`);
   if (answer.status === 400) throw new QuestionRefused(name, { cause: new Error('status 400') });
+  if (answer.status === 500) throw new QuestionFailed(name, { cause: new Error('status 500') });
   const wait = retryAfterMs(answer.headers, new Date());
   if (answer.status !== 200)
     throw new DependencyDown(name, {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { DependencyDown, TransientError } from '@postgang/outside';
-import { QuestionRefused, RegisterDenied, type Asked } from './asking.js';
+import { QuestionFailed, QuestionRefused, RegisterDenied, type Asked } from './asking.js';
 import { Doubt } from './doubt.js';
 import { lookUp, type Reading } from './look-up.js';
 import type { Answers } from './persons.js';
@@ -9,7 +9,7 @@ const [ONE, OTHER] = ['310000027', '310000108'] as const;
 const of = (sender: string, ...ids: string[]): Asked[] => ids.map((nationalId) => ({ sender, nationalId }));
 const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `p${index}`);
 
-/** Leaves out who is called `missing…`; refuses every question with a `refused…` in it; `calls` are the questions it was asked. */
+/** Leaves out who is called `missing…`; refuses every question with a `refused…` in it, breaks on one with a `broken…`; `calls` are the questions it was asked. */
 function register(): Reading<string, string> & { readonly calls: (readonly string[])[] } {
   const calls: (readonly string[])[] = [];
   return {
@@ -19,6 +19,7 @@ function register(): Reading<string, string> & { readonly calls: (readonly strin
     ask: (_sender, ids): Promise<Answers<string>> => {
       calls.push(ids);
       if (ids.some((id) => id.startsWith('refused'))) return Promise.reject(new QuestionRefused('krr'));
+      if (ids.some((id) => id.startsWith('broken'))) return Promise.reject(new QuestionFailed('krr'));
       return Promise.resolve(
         new Map(ids.map((id) => [id, id.startsWith('missing') ? new TransientError('krr: missing') : id])),
       );
@@ -28,7 +29,7 @@ function register(): Reading<string, string> & { readonly calls: (readonly strin
 }
 
 describe('the only person of one agency without an answer', () => {
-  it.each(['missing', 'refused'])('holds up nobody of another (%s)', async (id) => {
+  it.each(['missing', 'refused', 'broken'])('holds up nobody of another (%s)', async (id) => {
     const [mine, ...others] = await lookUp([...of(ONE, id), ...of(OTHER, 'a', 'b')], register());
     expect(mine).toBeInstanceOf(TransientError);
     expect(others).toEqual(['A', 'B']);
@@ -96,5 +97,36 @@ describe('an agency about whose persons the register refuses to be asked', () =>
     expect(answers.at(-1)).toBe('A');
     expect(answers.slice(0, -1).every((answer) => answer instanceof TransientError)).toBe(true);
     expect(krr.calls.length).toBeLessThan(30);
+  });
+});
+
+describe('a register that breaks (500)', () => {
+  it('on one person among a thousand answers about the others in a few calls, and that one is asked about twice', async () => {
+    const krr = register();
+    const answers = await lookUp(of(ONE, ...numbered(700), 'broken', ...numbered(299)), krr);
+    expect(answers.filter((answer) => answer instanceof TransientError)).toHaveLength(1);
+    expect(answers[700]).toMatchObject({ message: 'krr: breaks when it is asked about this person' });
+    expect(krr.calls.filter((ids) => ids.includes('broken') && ids.length === 1)).toHaveLength(2);
+    expect(krr.calls.length).toBeLessThan(25);
+  });
+
+  it('on every question is down, is spared, and costs no letter an attempt', async () => {
+    const krr = register();
+    const all = numbered(1_000).map((id) => `broken-${id}`);
+    await expect(lookUp([...of(ONE, ...all), ...of(OTHER, 'broken')], krr)).rejects.toBeInstanceOf(QuestionFailed);
+    expect(krr.calls.length).toBeLessThan(10);
+    await expect(lookUp(of(ONE, 'broken'), krr)).rejects.toBeInstanceOf(QuestionFailed);
+  });
+
+  it('now and then costs nobody an attempt', async () => {
+    const { ask, ...rest } = register();
+    let calls = 0;
+    const krr = {
+      ...rest,
+      ask: (sender: string, ids: readonly string[]) =>
+        calls++ % 2 === 0 ? Promise.reject(new QuestionFailed('krr')) : ask(sender, ids),
+    };
+    const answers = await lookUp(of(ONE, ...numbered(40)), krr);
+    expect(answers.every((answer) => typeof answer === 'string')).toBe(true);
   });
 });

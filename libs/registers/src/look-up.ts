@@ -1,5 +1,5 @@
 import { TransientError } from '@postgang/outside';
-import { bySender, chunks, RegisterDenied, type Asked, type RegisterName } from './asking.js';
+import { bySender, chunks, QuestionFailed, RegisterDenied, type Asked, type RegisterName } from './asking.js';
 import type { Doubt } from './doubt.js';
 import { askForPersons, type Answers } from './persons.js';
 
@@ -27,6 +27,7 @@ export async function lookUp<T, A>(
   const unanswered = new Set<string>();
   let anybody = false;
   let reason: TransientError | undefined;
+  let broke: QuestionFailed | undefined;
   await Promise.all(
     bySender(asked).map(async ([sender, questions]) => {
       try {
@@ -38,6 +39,7 @@ export async function lookUp<T, A>(
             if (one instanceof TransientError) {
               unanswered.add(nationalId);
               answers[index] = reason = one;
+              if (one.cause instanceof QuestionFailed) broke = one.cause;
             } else {
               anybody = true;
               answers[index] = answerOf(one);
@@ -50,6 +52,8 @@ export async function lookUp<T, A>(
       }
     }),
   );
+  // a register that breaks on every question is down, also when it is asked about one person only
+  if (!anybody && broke !== undefined) throw broke;
   doubt.weigh({ anybody, unanswered: unanswered.size, reason });
   return answers;
 }

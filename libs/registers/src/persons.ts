@@ -1,19 +1,21 @@
 import { TransientError } from '@postgang/outside';
 import type { z } from 'zod';
-import { QuestionRefused } from './asking.js';
+import { QuestionFailed, QuestionRefused } from './asking.js';
 
 /** Ten persons in a thousand can be told apart as refused in so many calls. */
 const MOST_REFUSED_CALLS = 200;
 /** So many refusals and not one answer: it is not about single persons. */
 const HOPELESS_CALLS = 25;
+/** The same for a register that breaks: most often it is down, and is spared. */
+const HOPELESS_FAILURES = 5;
 
 /** What the register says of a person, or why it says nothing that can be used. */
 export type Answers<T> = Map<string, T | TransientError>;
 
 /**
- * Asks about many persons at once. When the register refuses the question as such (400) it is asked in halves, until those it will not be asked
- * about are found: their letters wait, nobody else's. After too many refusals those not told apart by then wait with them: the next time they are
- * fewer. Throws DependencyDown when the register is away; that nobody is answered about is for the whole look-up to judge.
+ * Asks about many persons at once. When the register refuses the question as such (400), or breaks on it (500), it is asked in halves, until those
+ * it cannot be asked about are found: their letters wait, nobody else's. After too many such calls those not told apart by then wait with them: the
+ * next time they are fewer. Throws DependencyDown when the register is away; that nobody is answered about is for the whole look-up to judge.
  */
 export async function askForPersons<T>(
   name: string,
@@ -22,31 +24,41 @@ export async function askForPersons<T>(
 ): Promise<Answers<T>> {
   const answers: Answers<T> = new Map();
   const parts: (readonly string[])[] = [ids];
+  const askedTwice = new Set<string>();
   let refused = 0;
   let answered = false;
+  let last: QuestionRefused | QuestionFailed | undefined;
   for (;;) {
     // to the bottom first, which tells some apart even where there are too many; from both ends in turn until there is an answer: a few beside each other are not everybody
     const fromEnd = answered || refused % 2 === 0;
     const some = fromEnd ? parts.pop() : parts.shift();
     if (some === undefined) return answers;
-    if (refused >= (answered ? MOST_REFUSED_CALLS : HOPELESS_CALLS)) {
-      for (const id of some) answers.set(id, new TransientError(`${name}: refuses too many questions`));
+    const hopeless = last instanceof QuestionFailed ? HOPELESS_FAILURES : HOPELESS_CALLS;
+    if (refused >= (answered ? MOST_REFUSED_CALLS : hopeless)) {
+      for (const id of some)
+        answers.set(id, new TransientError(`${name}: refuses too many questions`, { cause: last }));
       continue;
     }
     try {
       for (const [id, answer] of await lookUp(some)) answers.set(id, answer);
       answered = true;
     } catch (error) {
-      if (!(error instanceof QuestionRefused)) throw error;
+      if (!(error instanceof QuestionRefused || error instanceof QuestionFailed)) throw error;
+      last = error;
       refused++;
       const [id] = some;
-      if (some.length === 1 && id !== undefined) {
-        answers.set(id, new TransientError(`${name}: will not be asked about this person`, { cause: error }));
-      } else {
+      const put = (...those: (readonly string[])[]): unknown =>
+        fromEnd ? parts.push(...those) : parts.unshift(...those);
+      if (some.length > 1 || id === undefined) {
         const half = Math.ceil(some.length / 2);
-        const halves = [some.slice(0, half), some.slice(half)];
-        if (fromEnd) parts.push(...halves);
-        else parts.unshift(...halves);
+        put(some.slice(0, half), some.slice(half));
+      } else if (error instanceof QuestionFailed && !askedTwice.has(id)) {
+        // it breaks now and then on anybody; on this one for certain?
+        askedTwice.add(id);
+        put(some);
+      } else {
+        const why = error instanceof QuestionFailed ? 'breaks when it is asked' : 'will not be asked';
+        answers.set(id, new TransientError(`${name}: ${why} about this person`, { cause: error }));
       }
     }
   }

@@ -97,20 +97,26 @@ describe('an answer that is none', () => {
     expect(ended(muted)).toBe(false);
   });
 
-  it('about one person whom the register refuses to be asked about: that letter is tried later, the others go', async () => {
-    gate.instead = ({ ids }) => (ids.includes(MUTED) ? { status: 400, body: '{}' } : undefined);
-    const others = Array.from({ length: 30 }, (_, index) => personFor(SEED, 9_000 + index).nationalId);
-    const list = await together([...others.slice(0, 11), MUTED, ...others.slice(11)]);
-    const muted = list[11] as Letter;
-    await Promise.all(
-      list
-        .filter((letter) => letter !== muted)
-        .map((letter) => eventually('an end', () => (ended(letter) ? true : undefined))),
-    );
-    expect((await asideOf(muted)).failure).toContain('will not be asked about this person');
-    expect(ended(muted)).toBe(false);
-    expect(gate.lookups.filter(({ ids }) => ids.length === 1 && ids[0] === MUTED)).toHaveLength(1);
-  });
+  it.each([
+    ['whom the register refuses to be asked about', 400, 'will not be asked about this person', 1],
+    ['on whom the register breaks', 500, 'breaks when it is asked about this person', 2],
+  ] as const)(
+    'about one person %s: that letter is tried later, the others go',
+    async (_name, status, failure, alone) => {
+      gate.instead = ({ ids }) => (ids.includes(MUTED) ? { status, body: '{}' } : undefined);
+      const others = Array.from({ length: 30 }, (_, index) => personFor(SEED, 9_000 + index).nationalId);
+      const list = await together([...others.slice(0, 11), MUTED, ...others.slice(11)]);
+      const muted = list[11] as Letter;
+      await Promise.all(
+        list
+          .filter((letter) => letter !== muted)
+          .map((letter) => eventually('an end', () => (ended(letter) ? true : undefined))),
+      );
+      expect((await asideOf(muted)).failure).toContain(failure);
+      expect(ended(muted)).toBe(false);
+      expect(gate.lookups.filter(({ ids }) => ids.length === 1 && ids[0] === MUTED)).toHaveLength(alone);
+    },
+  );
 
   it.each<[string, RegisterGate['instead'], number]>([
     ['an empty list', answering(200, { personer: [] }), 3],
