@@ -1,6 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { open, readdir, rm, stat } from 'node:fs/promises';
 import { formatRef, isSegmentName, parseRef, type DocumentRef } from './document-ref.js';
 import type { DocumentStore, PutInfo, SegmentInfo, StoredDocument } from './document-store.js';
 import {
@@ -14,6 +13,7 @@ import {
 import { ContentFailed, peek } from './content.js';
 import { asStoreError, codeOf, readFully, syncFolder, writeFully } from './file-io.js';
 import { LARGE_MAGIC, readLarge, writeLarge } from './large-file.js';
+import { isMarked, mark } from './marker.js';
 import { WRAPPED_KEY_BYTES, type MasterKeys } from './master-keys.js';
 import { findHead, LONGEST_HEAD } from './sealed-head.js';
 import { SegmentFiles } from './segment-files.js';
@@ -21,9 +21,11 @@ import { SegmentWriter } from './segment-writer.js';
 import { LARGEST_SMALL, LONGEST_RECORD, openRecord, sealRecord, SHORTEST_RECORD, SMALL_MAGIC } from './small-record.js';
 
 export interface FilesystemStoreOptions {
-  /** A folder of its own, shared by all processes of the store; made when it is not there. */
+  /** A folder of its own, shared by all processes of the store. */
   readonly root: string;
   readonly keys: MasterKeys;
+  /** Nothing was ever put there: the folder is made and marked as the store's. Otherwise one without the mark is not mounted, and the store is down. */
+  readonly fresh?: boolean;
   /** Names the day of new segments. */
   readonly now?: () => Date;
   /** A new segment is begun beyond this size. Bytes. */
@@ -40,8 +42,6 @@ export interface StoreStats {
   syncs: number;
 }
 
-/** Tells a folder that is not mounted from one that has lost a document. */
-const MARKER = 'postgang-document-store';
 const DAY_MS = 86_400_000;
 
 /** Log-structured store on a local or shared file system; see the README for its layout and its peculiarities. */
@@ -68,13 +68,7 @@ export class FilesystemStore implements DocumentStore {
   }
 
   static async open(options: FilesystemStoreOptions): Promise<FilesystemStore> {
-    try {
-      const made = await mkdir(options.root, { recursive: true, mode: 0o700 });
-      await writeFile(`${options.root}/${MARKER}`, '', { flag: 'a', mode: 0o600 });
-      if (made !== undefined) await syncAbove(resolve(options.root), resolve(made));
-    } catch (error) {
-      throw asStoreError(error);
-    }
+    if (options.fresh === true) await mark(options.root);
     return new FilesystemStore(options);
   }
 
@@ -244,11 +238,7 @@ export class FilesystemStore implements DocumentStore {
 
   private async translated(error: unknown): Promise<unknown> {
     if (codeOf(error) !== 'ENOENT') return asStoreError(error);
-    const mounted = await access(`${this.root}/${MARKER}`).then(
-      () => true,
-      () => false,
-    );
-    return mounted ? new DocumentMissing() : new StoreUnavailable(error);
+    return (await isMarked(this.root)) ? new DocumentMissing() : new StoreUnavailable(error);
   }
 
   private async bytesOf(segment: string): Promise<number> {
@@ -266,12 +256,6 @@ export class FilesystemStore implements DocumentStore {
   private largePath(ref: DocumentRef): string {
     return `${this.root}/${ref.segment}.large/${ref.documentId}`;
   }
-}
-
-/** A folder just made survives a power cut only when the one above it knows of it, for every folder down to the root. */
-async function syncAbove(root: string, firstMade: string): Promise<void> {
-  for (let folder = root; folder.length >= firstMade.length; folder = dirname(folder))
-    await syncFolder(dirname(folder));
 }
 
 const compactDay = (at: Date): string => at.toISOString().slice(0, 10).replaceAll('-', '');

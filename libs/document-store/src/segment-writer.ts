@@ -4,6 +4,7 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { StoreUnavailable } from './errors.js';
 import { asStoreError, syncFolder, writeFully } from './file-io.js';
+import { isMarked } from './marker.js';
 
 const FILE_HEAD = Buffer.from('postgang store 1');
 /** Larger batches only delay the first of their puts. */
@@ -43,6 +44,8 @@ export class SegmentWriter {
   ) {}
 
   static async create(root: string, day: string, stats: WriterStats): Promise<SegmentWriter> {
+    // below the place where the store is mounted at other times nobody would find it again
+    if (!(await isMarked(root))) throw new StoreUnavailable(new Error('not mounted'));
     const name = `${day}-${randomBytes(16).toString('hex')}`;
     const file = await open(`${root}/${name}.seg`, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
     try {

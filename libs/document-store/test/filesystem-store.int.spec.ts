@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, open, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { DependencyDown } from '@postgang/outside';
 import {
   DocumentMissing,
@@ -132,6 +132,26 @@ describe('The file system store', () => {
     await other.close();
   });
 
+  it('is down for who opens it while its folder is not mounted: nothing is called missing, nothing is put below the mount point', async () => {
+    const { ref } = await store.put(Buffer.from('x'));
+    const mounted = `${folder.root}-mounted`;
+    await rename(folder.root, mounted);
+    await mkdir(folder.root);
+    const other = await folder.open({ fresh: false });
+    try {
+      await expect(other.get(ref)).rejects.toThrow(StoreUnavailable);
+      await expect(other.put(Buffer.from('y'))).rejects.toThrow(StoreUnavailable);
+      await expect(other.put(Buffer.alloc(2_000_000))).rejects.toThrow(StoreUnavailable);
+      expect(await readdir(folder.root)).toEqual([]);
+      await rm(folder.root, { recursive: true });
+      await rename(mounted, folder.root);
+      expect((await other.get(ref)).toString()).toBe('x');
+      expect((await other.get((await other.put(Buffer.from('y'))).ref)).toString()).toBe('y');
+    } finally {
+      await other.close();
+    }
+  });
+
   it('holds no more segments open than it was told, however many are read at once', async () => {
     const refs: string[] = [];
     for (let n = 0; n < 12; n += 1) {
@@ -197,9 +217,9 @@ describe('The file system store', () => {
     const sync = jest.spyOn(fileHandle, 'sync');
     const root = `${folder.root}/new/and/nested`;
     const keys = new MasterKeys('k', new Map([['k', randomBytes(32)]]));
-    await (await FilesystemStore.open({ root, keys })).close();
+    await (await FilesystemStore.open({ root, keys, fresh: true })).close();
     expect(sync).toHaveBeenCalledTimes(3);
-    await (await FilesystemStore.open({ root, keys })).close();
+    await (await FilesystemStore.open({ root, keys, fresh: true })).close();
     expect(sync).toHaveBeenCalledTimes(3);
     sync.mockRestore();
   });

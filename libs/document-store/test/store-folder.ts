@@ -17,7 +17,7 @@ export async function storeFolder(): Promise<StoreFolder> {
   const root = await mkdtemp(join(tmpdir(), 'postgang-store-'));
   return {
     root,
-    open: (options = {}) => FilesystemStore.open({ root, keys: keys(), ...options }),
+    open: (options = {}) => FilesystemStore.open({ root, keys: keys(), fresh: true, ...options }),
     remove: () => rm(root, { recursive: true, force: true }),
   };
 }

@@ -10,6 +10,7 @@ import { FilesystemStore, MasterKeys } from '../src/index.js';
 const [root, key] = argv.slice(2) as [string, string];
 const store = await FilesystemStore.open({
   root,
+  fresh: true,
   keys: new MasterKeys('k1', new Map([['k1', Buffer.from(key, 'hex')]])),
 });
 

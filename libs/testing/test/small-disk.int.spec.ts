@@ -35,7 +35,7 @@ onDisk('a disk that can be full', () => {
 
   it('makes the document store say so, keep what it had, and go on when there is room', async () => {
     const keys = MasterKeys.parse(JSON.stringify({ active: 'k1', keys: { k1: randomBytes(32).toString('base64') } }));
-    const store = await FilesystemStore.open({ root: join(disk?.path ?? '', 'store'), keys });
+    const store = await FilesystemStore.open({ root: join(disk?.path ?? '', 'store'), keys, fresh: true });
     try {
       const before = await store.put(Buffer.from('before'), { maxBytes: 100 });
       disk?.fill();

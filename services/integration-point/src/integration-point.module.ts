@@ -6,6 +6,7 @@ import { Sweep } from './acceptance/sweep.js';
 import { Unsettled } from './acceptance/unsettled.js';
 import { AgencyDirectory } from './agencies/agency-directory.js';
 import type { IntegrationPointConfig } from './config.js';
+import { nothingHandedInYet } from './documents/nothing-handed-in.js';
 import { DOCUMENT_STORE, Uploads } from './documents/uploads.js';
 import { Authentication } from './http/authentication.js';
 import { DocumentsController } from './http/documents.controller.js';
@@ -21,9 +22,13 @@ import { SubmittedStage } from './ingress/submitted.stage.js';
   providers: [
     {
       provide: DOCUMENT_STORE,
-      useFactory: (config: IntegrationPointConfig): Promise<DocumentStore> =>
-        FilesystemStore.open({ root: config.DOCUMENT_STORE, keys: MasterKeys.parse(config.DOCUMENT_KEYS) }),
-      inject: [CONFIG],
+      useFactory: async (config: IntegrationPointConfig, { database }: Runtime): Promise<DocumentStore> =>
+        FilesystemStore.open({
+          root: config.DOCUMENT_STORE,
+          keys: MasterKeys.parse(config.DOCUMENT_KEYS),
+          fresh: await nothingHandedInYet(database),
+        }),
+      inject: [CONFIG, RUNTIME],
     },
     AcceptLetters,
     DryRun,

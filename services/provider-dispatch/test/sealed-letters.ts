@@ -65,7 +65,11 @@ export class SealedLetters {
       recipient: identity.certificates[0] as SigningIdentity['certificates'][number],
       signingTime: new Date(),
     });
-    const store = await FilesystemStore.open({ root: this.folder, keys: MasterKeys.parse(this.documentKeys) });
+    const store = await FilesystemStore.open({
+      root: this.folder,
+      keys: MasterKeys.parse(this.documentKeys),
+      fresh: true,
+    });
     const stored = await store.put(cms);
     await store.close();
     const seal = (field: string, value: string): Buffer =>
