@@ -91,3 +91,19 @@ it('a letter whose commit hangs is waited for, however long, and keeps its docum
   await unsettled.settle(5 * MINUTE);
   expect(erased).toEqual(['left over']);
 }, 60_000);
+
+it('that the database answered long ago says nothing about now: a letter whose write is still on its way keeps its documents', async () => {
+  // some other hand-in, hours ago
+  unsettled.add(letterWith('long-ago', 'of long ago').letterId, [stored('of long ago')], 0);
+  for (const now of [MINUTE, 2 * MINUTE]) await unsettled.settle(now);
+  erased.length = 0;
+  // the database was silent for 50 s, and nobody asked meanwhile: nothing was due
+  const [letter, silentFrom] = [letterWith('buffered', 'named by the late one'), 100 * MINUTE];
+  unsettled.add(letter.letterId, [stored('named by the late one')], silentFrom);
+  for (const now of [silentFrom + 30_000, silentFrom + 55_000, silentFrom + MINUTE]) await unsettled.settle(now);
+  // what lay in the buffers of the network comes through, ten seconds after the database answers again
+  const rows = await insertLetters(database, [letter]);
+  expect(rows.get(letter.letterId)?.body.equals(letter.body)).toBe(true);
+  await unsettled.settle(silentFrom + 3 * MINUTE);
+  expect(erased).toEqual([]);
+});

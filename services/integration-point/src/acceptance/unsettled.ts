@@ -35,7 +35,11 @@ export class Unsettled {
   /** True when there may be more to do at once. Throws what the database throws; nothing is forgotten then. */
   async settle(now = performance.now()): Promise<boolean> {
     const due = this.waiting.filter(({ since }) => now - since >= SETTLES_AFTER_MS).slice(0, AT_ONCE);
-    if (due.length === 0) return false;
+    if (due.length === 0) {
+      // that it answered for the last ones says nothing of the time after
+      this.answeringSince = undefined;
+      return false;
+    }
     const named = await this.documentsNamed([...new Set(due.map(({ letterId }) => letterId))]).catch(
       (error: unknown) => {
         this.answeringSince = undefined;
