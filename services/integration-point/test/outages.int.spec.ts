@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, testServers } from '@postgang/testing';
 import { LocalServer, TcpProxy } from '@postgang/testing/faults';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -178,3 +178,26 @@ async function readAll(rig: Rig, letters: number): Promise<Map<string, Set<strin
     await consumer.disconnect();
   }
 }
+
+describe('while the document store is not mounted', () => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await Rig.start();
+  }, 120_000);
+  afterAll(() => rig?.stop(), 60_000);
+
+  it('also from the start on, a hand-in is answered with 503, and nothing is put below the mount point', async () => {
+    const sent = letter();
+    expect((await handIn(rig, letter())).status).toBe(202);
+    const unmounted = mkdtempSync(path.join(tmpdir(), 'postgang-unmounted-'));
+    try {
+      await rig.restart({ DOCUMENT_STORE: unmounted });
+      expect(await handIn(rig, sent)).toMatchObject({ status: 503, retryAfter: '5' });
+      expect(readdirSync(unmounted)).toEqual([]);
+      await rig.restart();
+      expect((await handIn(rig, sent)).status).toBe(202);
+    } finally {
+      rmSync(unmounted, { recursive: true });
+    }
+  }, 60_000);
+});

@@ -82,6 +82,7 @@ export class Rig {
   database!: pg.Client;
   folder!: string;
   kafka!: Kafka;
+  private environment: Readonly<Record<string, string>> = {};
   private readonly closing: (() => Promise<unknown>)[] = [];
 
   /** `servers`: other ones than those of the run: brokers, or the port through which the service alone comes to its database. */
@@ -98,6 +99,12 @@ export class Rig {
 
   async stop(): Promise<void> {
     for (const close of this.closing.splice(0).reverse()) await close();
+  }
+
+  /** Only the service; its addresses are others afterwards. */
+  async restart(settings: Record<string, string> = {}): Promise<void> {
+    await this.running.stop();
+    this.running = await startService(service, { ...this.environment, ...settings });
   }
 
   /** Ends with the rig, before the rig's own parts. */
@@ -118,7 +125,7 @@ export class Rig {
     closing.push(() => this.issuer.stop());
     this.registerLookup = await RegisterLookup.start(this.keys);
     closing.push(() => this.registerLookup.stop());
-    this.running = await startService(service, {
+    this.environment = {
       REGISTER_LOOKUP_URL: this.registerLookup.url,
       POSTGANG_ENVIRONMENT: 'test',
       KAFKA_BROKERS: brokers.join(','),
@@ -132,7 +139,8 @@ export class Rig {
       DOCUMENT_STORE: this.folder,
       DOCUMENT_KEYS: this.masterJson,
       ...settings,
-    });
+    };
+    this.running = await startService(service, this.environment);
     closing.push(() => this.running.stop());
     this.database = new pg.Client({ connectionString: fresh.url });
     await this.database.connect();
