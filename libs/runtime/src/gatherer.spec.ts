@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { DependencyDown, PermanentError } from '@postgang/outside';
-import { letterIdOf } from '@postgang/pipeline';
+import { letterIdOf, Undecodable } from '@postgang/pipeline';
 import { FloodStopped } from './flood-guard.js';
-import { Gatherer, type Arrived, type SenderFlood } from './gatherer.js';
+import { Gatherer, type Arrived, type SenderFlood, type Unreadable } from './gatherer.js';
 import type { BatchingSender } from './kafka/sender.js';
 import { draft, failed, publish, type StageHandler } from './stage.js';
 
@@ -39,7 +39,7 @@ const records = (count: number, senders: readonly string[] = []): Arrived[] =>
 
 const gathererOf = (
   handler: StageHandler,
-  send: () => Promise<void>,
+  send: (messages: unknown) => Promise<void>,
   onSenderFlood?: (flood: SenderFlood) => void,
 ): Gatherer =>
   new Gatherer({
@@ -111,5 +111,42 @@ describe('the flood stop', () => {
     );
     await expect(gatherer.submit(records(5))).rejects.toBeInstanceOf(FloodStopped);
     expect(calls).toEqual([5]);
+  });
+});
+
+describe('records that cannot be read', () => {
+  const unreadable = (count: number, sender?: string): Unreadable[] =>
+    records(count).map(({ raw }) => ({ record: raw, error: new Undecodable('no magic bytes'), sender }));
+  const sendingTo = (sent: unknown[]) => (messages: unknown) => {
+    sent.push(...(messages as unknown[]));
+    return Promise.resolve();
+  };
+
+  it('are set aside beside those that are handled', async () => {
+    const sent: { topic: string }[] = [];
+    const gatherer = gathererOf(() => Promise.resolve(records(1).map(() => publish())), sendingTo(sent));
+    expect(await gatherer.submit(records(1), unreadable(2))).toBe(2);
+    expect(sent.map(({ topic }) => topic)).toEqual(['register-lookup.dlq', 'register-lookup.dlq']);
+  });
+
+  it('stop the consumer when they are too many: a writer that nobody understands is no reason to lose a day', async () => {
+    const sent: unknown[] = [];
+    const gatherer = gathererOf(() => Promise.resolve([]), sendingTo(sent));
+    await expect(gatherer.submit([], unreadable(200))).rejects.toBeInstanceOf(FloodStopped);
+    expect(sent).toEqual([]);
+  });
+
+  it('in the topic of one agency do not: they are its own', async () => {
+    const sent: unknown[] = [];
+    const gatherer = gathererOf(() => Promise.resolve([]), sendingTo(sent));
+    await gatherer.submit([], unreadable(1_000, '310000027'));
+    expect(sent).toHaveLength(1_000);
+  });
+
+  it('come again as they are when those beside them must', async () => {
+    const sent: unknown[] = [];
+    const gatherer = gathererOf(() => Promise.reject(new DependencyDown('postgres')), sendingTo(sent));
+    await expect(gatherer.submit(records(1), unreadable(1))).rejects.toBeInstanceOf(DependencyDown);
+    expect(sent).toEqual([]);
   });
 });

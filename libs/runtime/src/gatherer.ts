@@ -1,5 +1,5 @@
 import { DependencyDown, withTrace } from '@postgang/outside';
-import type { ServiceName } from '@postgang/pipeline';
+import { attemptOf, type ServiceName } from '@postgang/pipeline';
 import { FloodStopped, type FloodLimits, type Tally } from './flood-guard.js';
 import type { BatchingSender, OutgoingMessage } from './kafka/sender.js';
 import { eventMessage, failedMessage, refusalDraft, type RawRecord } from './outgoing.js';
@@ -27,6 +27,15 @@ import {
 export interface Arrived {
   readonly received: Received;
   readonly raw: RawRecord;
+}
+
+/** A record that no stage can be given. It is set aside, and counts among the bad ends as others do. */
+export interface Unreadable {
+  /** As it is written there. */
+  readonly record: RawRecord;
+  readonly error: unknown;
+  /** The agency whose own topic it lay in. */
+  readonly sender: string | undefined;
 }
 
 export interface StageReport {
@@ -57,6 +66,7 @@ export interface GathererOptions {
 
 interface Submission {
   readonly arrived: readonly Arrived[];
+  readonly unreadable: readonly Unreadable[];
   readonly resolve: (failed: number) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -76,10 +86,10 @@ export class Gatherer {
     this.stateless = stage.options.stateless ?? false;
   }
 
-  submit(arrived: readonly Arrived[]): Promise<number> {
-    if (arrived.length === 0) return Promise.resolve(0);
+  submit(arrived: readonly Arrived[], unreadable: readonly Unreadable[] = []): Promise<number> {
+    if (arrived.length + unreadable.length === 0) return Promise.resolve(0);
     return new Promise((resolve, reject) => {
-      this.waiting.push({ arrived, resolve, reject });
+      this.waiting.push({ arrived, unreadable, resolve, reject });
       this.running ??= this.run();
     });
   }
@@ -96,7 +106,9 @@ export class Gatherer {
       const taken = this.take();
       try {
         const failures = await this.process(taken.flatMap((submission) => submission.arrived));
-        for (const { arrived, resolve } of taken) resolve(arrived.filter((one) => failures.has(one)).length);
+        await this.setAside(taken.flatMap(({ unreadable }) => unreadable));
+        for (const { arrived, unreadable, resolve } of taken)
+          resolve(arrived.filter((one) => failures.has(one)).length + unreadable.length);
       } catch (error) {
         for (const submission of taken) submission.reject(error);
       }
@@ -128,15 +140,37 @@ export class Gatherer {
       const started = performance.now();
       const outcomes = await this.outcomes(wave);
       const { messages, tallies } = this.act(wave, outcomes);
-      if (!this.guard.allows(tallies, performance.now()))
-        throw new FloodStopped(`${this.stage.stage}: too many dead letters or refusals, consumer stopped`);
-      await this.stage.sender.send(messages);
-      for (const [sender, tally] of this.guard.count(tallies, performance.now()))
-        this.stage.onSenderFlood?.({ stage: this.stage.stage, sender, ...tally });
+      await this.publish(messages, tallies);
       this.tell(wave, outcomes, performance.now() - started);
       wave.forEach((one, index) => outcomes[index]?.kind === 'failed' && failures.add(one));
     }
     return failures;
+  }
+
+  private async publish(messages: OutgoingMessage[], tallies: Tallies): Promise<void> {
+    if (!this.guard.allows(tallies, performance.now()))
+      throw new FloodStopped(`${this.stage.stage}: too many dead letters or refusals, consumer stopped`);
+    await this.stage.sender.send(messages);
+    for (const [sender, tally] of this.guard.count(tallies, performance.now()))
+      this.stage.onSenderFlood?.({ stage: this.stage.stage, sender, ...tally });
+  }
+
+  /** Last of what was gathered: while a dependency is down nothing of it is published, and it comes again as a whole. */
+  private async setAside(unreadable: readonly Unreadable[]): Promise<void> {
+    if (unreadable.length === 0) return;
+    const started = performance.now();
+    const tallies: MutableTallies = new Map();
+    const counts = { publish: 0, refuse: 0, skip: 0, failed: 0, 'dead-letter': 0 };
+    const messages = unreadable.map(({ record, error, sender }) => {
+      const fate = afterFailure(attemptOf(record.headers), error);
+      tallyOf(tallies, sender).handled += 1;
+      if (fate.to === 'dead-letter') tallyOf(tallies, sender).unhappy += 1;
+      counts[fate.to === 'dead-letter' ? 'dead-letter' : 'failed'] += 1;
+      return failedMessage(this.stage.service, record, error, fate, Date.now());
+    });
+    await this.publish(messages, tallies);
+    const { stage } = this.stage;
+    this.stage.report({ stage, records: unreadable.length, durationMs: performance.now() - started, outcomes: counts });
   }
 
   private async outcomes(wave: readonly Arrived[]): Promise<readonly Outcome[]> {
@@ -170,13 +204,11 @@ export class Gatherer {
     outcomes: readonly Outcome[],
   ): { messages: OutgoingMessage[]; tallies: Tallies } {
     const messages: OutgoingMessage[] = [];
-    const tallies = new Map<string | undefined, { handled: number; unhappy: number }>();
+    const tallies: MutableTallies = new Map();
     const now = Date.now();
     outcomes.forEach((outcome, index) => {
       const { received, raw } = wave[index] as Arrived;
-      const sender = senderOf(received);
-      let tally = tallies.get(sender);
-      if (tally === undefined) tallies.set(sender, (tally = { handled: 0, unhappy: 0 }));
+      const tally = tallyOf(tallies, senderOf(received));
       tally.handled += 1;
       if (outcome.kind === 'publish') {
         // a refusal that a row holds is decided: the stage asked a guard before it stored it, and stopping here would only delay it
@@ -207,6 +239,14 @@ export class Gatherer {
     });
     this.stage.report({ stage: this.stage.stage, records: wave.length, durationMs, outcomes: counts });
   }
+}
+
+type MutableTallies = Map<string | undefined, { handled: number; unhappy: number }>;
+
+function tallyOf(tallies: MutableTallies, sender: string | undefined): { handled: number; unhappy: number } {
+  let tally = tallies.get(sender);
+  if (tally === undefined) tallies.set(sender, (tally = { handled: 0, unhappy: 0 }));
+  return tally;
 }
 
 /** Of a batch of several letters each has its own, so the batch has none. */

@@ -19,8 +19,8 @@ import type { Logger } from 'pino';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lastValueFrom, type Observable } from 'rxjs';
 import { FloodStopped, type FloodLimits } from '../flood-guard.js';
-import { Gatherer, type Arrived, type SenderFlood, type StageReport } from '../gatherer.js';
-import { failedMessage, ORIGIN_TOPIC, REDRIVES, type RawRecord } from '../outgoing.js';
+import { Gatherer, type Arrived, type SenderFlood, type StageReport, type Unreadable } from '../gatherer.js';
+import { ORIGIN_TOPIC, REDRIVES, type RawRecord } from '../outgoing.js';
 import { afterFailure } from '../retry.js';
 import { sealRecord } from '../sealed-record.js';
 import { stagePatterns, type Outcome, type Received, type StageOptions } from '../stage.js';
@@ -29,6 +29,7 @@ import { Committer } from './committer.js';
 import { OwnPlace } from './own-place.js';
 import type { Positions } from './own-positions.js';
 import { rawRecord, recordId } from './incoming.js';
+import { pauseMs } from './pause.js';
 import type { BatchingSender } from './sender.js';
 import { TierClock } from './tier-clock.js';
 
@@ -64,7 +65,6 @@ export interface BatchServerOptions {
 }
 
 const START_AGAIN_MS = 1_000;
-const PAUSE_MS = [500, 1_000, 2_000, 5_000] as const;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const CONCURRENT_PARTITIONS = 128;
 /** Records of a partition between two commits. */
@@ -332,28 +332,29 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
 
   /** Returns how many went to a retry tier or the dead letters. Those below `handledUntil` were handled before a restore. */
   private async handle(records: readonly RawRecord[], handledUntil: bigint): Promise<number> {
-    const byGatherer = new Map<Gatherer, Arrived[]>();
-    const undecodable: Promise<void>[] = [];
+    const byGatherer = new Map<Gatherer, { arrived: Arrived[]; unreadable: Unreadable[] }>();
     for (const raw of records) {
+      const origin = header(raw.headers, ORIGIN_TOPIC) ?? raw.topic;
+      const row = topicOf(origin);
+      // one whose origin nobody handles here lies in a tier by mistake: whichever stage counts it
+      const gatherer = this.gatherers.get(row?.topic.name as TopicPattern) ?? [...this.gatherers.values()][0];
+      if (gatherer === undefined) throw new Error(`${this.options.service} has no stage`);
+      let list = byGatherer.get(gatherer);
+      if (list === undefined) byGatherer.set(gatherer, (list = { arrived: [], unreadable: [] }));
       try {
-        const { gatherer, arrived } = this.arrive(raw, handledUntil);
-        const list = byGatherer.get(gatherer);
-        if (list === undefined) byGatherer.set(gatherer, [arrived]);
-        else list.push(arrived);
+        list.arrived.push(this.arrive(raw, origin, row, handledUntil));
       } catch (error) {
-        undecodable.push(this.setAside(raw, error));
+        list.unreadable.push(this.unreadable(raw, origin, row, error));
       }
     }
-    const submitted = [...byGatherer].map(([gatherer, arrived]) => gatherer.submit(arrived));
-    const [failures] = await Promise.all([Promise.all(submitted), ...undecodable]);
-    return failures.reduce((sum, count) => sum + count, undecodable.length);
+    const failures = await Promise.all(
+      [...byGatherer].map(([gatherer, { arrived, unreadable }]) => gatherer.submit(arrived, unreadable)),
+    );
+    return failures.reduce((sum, count) => sum + count, 0);
   }
 
-  private arrive(raw: RawRecord, handledUntil: bigint): { gatherer: Gatherer; arrived: Arrived } {
-    const origin = header(raw.headers, ORIGIN_TOPIC) ?? raw.topic;
-    const row = topicOf(origin);
-    const gatherer = row === undefined ? undefined : this.gatherers.get(row.topic.name);
-    if (row === undefined || gatherer === undefined)
+  private arrive(raw: RawRecord, origin: string, row: ReturnType<typeof topicOf>, handledUntil: bigint): Arrived {
+    if (row === undefined || !this.gatherers.has(row.topic.name))
       throw new Undecodable(`${this.options.service} has no stage for this record's topic`);
     if (raw.key === '' || raw.key.length > 200) throw new Undecodable(`${origin}: the record has no usable key`);
     const event = decode(row.topic.subject, raw.value);
@@ -374,36 +375,19 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         replayed: BigInt(raw.offset) < handledUntil,
       },
     };
-    return { gatherer, arrived: { received, raw } };
+    return { received, raw };
   }
 
-  private async setAside(raw: RawRecord, error: unknown): Promise<void> {
+  private unreadable(raw: RawRecord, origin: string, row: ReturnType<typeof topicOf>, error: unknown): Unreadable {
+    const { topic, partition, offset } = raw;
     const fate = afterFailure(attemptOf(raw.headers), error);
-    this.options.log.warn(
-      { topic: raw.topic, partition: raw.partition, offset: raw.offset, err: error, fate },
-      'record set aside',
-    );
-    this.options.report({
-      stage: raw.topic,
-      records: 1,
-      durationMs: 0,
-      outcomes: {
-        publish: 0,
-        refuse: 0,
-        skip: 0,
-        failed: 0,
-        'dead-letter': 0,
-        [fate.to === 'retry' ? 'failed' : fate.to]: 1,
-      },
-    });
-    const { service, keys, sender } = this.options;
-    const origin = header(raw.headers, ORIGIN_TOPIC) ?? raw.topic;
-    const record = fate.to === 'retry' ? raw : sealRecord(keys, raw, recordId(origin, raw));
-    await sender.send([failedMessage(service, record, error, fate, Date.now())]);
+    this.options.log.warn({ topic, partition, offset, err: error, fate }, 'record set aside');
+    const record = fate.to === 'retry' ? raw : sealRecord(this.options.keys, raw, recordId(origin, raw));
+    return { record, error, sender: row?.topic.subject === 'letter.submitted.v1' ? row.parameter : undefined };
   }
 
   private pause(payload: EachBatchPayload, down: DependencyDown): void {
-    const wait = down.retryAfterMs ?? PAUSE_MS[Math.min(Math.floor(this.downFor / 8), PAUSE_MS.length - 1)] ?? 5_000;
+    const wait = pauseMs(down.retryAfterMs, this.downFor);
     this.downFor += 1;
     this.options.onDependency?.(down.dependency, false);
     this.options.log.warn(

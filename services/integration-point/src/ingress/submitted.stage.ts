@@ -18,7 +18,7 @@ import { AgencyDirectory } from '../agencies/agency-directory.js';
 import type { IntegrationPointConfig } from '../config.js';
 import { Uploads, type Claim, type Upload } from '../documents/uploads.js';
 import { holdDocuments } from '../letter/hold-documents.js';
-import { checkLetter } from '../letter/letter-schema.js';
+import { checkLetter, MAX_DOCUMENTS } from '../letter/letter-schema.js';
 import { sealLetter, type SealedLetter } from '../letter/seal-letter.js';
 import { inputOf } from './submitted-letter.js';
 
@@ -40,6 +40,8 @@ export class SubmittedStage {
     const uploads = await this.uploads.find(
       batch.flatMap((received) =>
         received.event.documents
+          // more than that is refused, whatever they are
+          .slice(0, MAX_DOCUMENTS)
           .filter(({ documentId }) => isUuid(documentId))
           .map(({ documentId }) => ({ agency: senderOf(received), id: documentId.toLowerCase() })),
       ),
