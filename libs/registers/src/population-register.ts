@@ -7,7 +7,8 @@ import { Doubt } from './doubt.js';
 import { lookUp } from './look-up.js';
 import { readPersons, type Answers } from './persons.js';
 
-const NAME = 'folkeregisteret';
+/** Its name as a dependency. */
+export const PAPER_REGISTER = 'folkeregisteret';
 const SCOPE = 'folkeregister:deling/offentligmedhjemmel';
 const PATH = '/folkeregisteret/offentlig-med-hjemmel/api/v1/personer/bulkoppslag';
 const MOST_PER_ANSWER = 1_000;
@@ -64,7 +65,7 @@ const answer = z.object({ oppslag: z.array(z.unknown()).max(MOST_PER_ANSWER) });
 
 /** Folkeregisteret: name and postal address, asked for only when a letter must go on paper. Fails closed. */
 export class PopulationRegister {
-  private readonly doubt = new Doubt(NAME);
+  private readonly doubt = new Doubt(PAPER_REGISTER);
 
   constructor(
     private readonly http: HttpClient,
@@ -78,13 +79,13 @@ export class PopulationRegister {
   addresses(asked: readonly Asked[]): Promise<(AddressAnswer | RegisterDenied | TransientError)[]> {
     const ask = (sender: string, ids: readonly string[]): Promise<Answers<Found>> => this.ask(sender, ids);
     const answerOf = ({ folkeregisterperson }: Found): AddressAnswer => addressAnswer(folkeregisterperson);
-    return lookUp(asked, { name: NAME, doubt: this.doubt, ask, answerOf });
+    return lookUp(asked, { name: PAPER_REGISTER, doubt: this.doubt, ask, answerOf });
   }
 
   private async ask(sender: string, ids: readonly string[]): Promise<Answers<Found>> {
-    const errand: Errand = { http: this.http, tokens: this.tokens, name: NAME, sender, scopes: [SCOPE] };
+    const errand: Errand = { http: this.http, tokens: this.tokens, name: PAPER_REGISTER, sender, scopes: [SCOPE] };
     const { oppslag } = await ask(errand, PATH, { foedselsEllerDNummer: ids }, answer);
-    return readPersons(NAME, ids, oppslag, (entry) => entry['foedselsEllerDNummer'], found);
+    return readPersons(PAPER_REGISTER, ids, oppslag, (entry) => entry['foedselsEllerDNummer'], found);
   }
 }
 

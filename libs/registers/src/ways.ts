@@ -1,3 +1,4 @@
+import { DependencyDown } from '@postgang/outside';
 import {
   chooseChannel,
   decidePaper,
@@ -8,7 +9,7 @@ import {
 } from '@postgang/rules';
 import type { Asked } from './asking.js';
 import type { ContactRegister } from './contact-register.js';
-import type { PopulationRegister } from './population-register.js';
+import { PAPER_REGISTER, type PopulationRegister } from './population-register.js';
 
 export interface Registers {
   readonly contacts: ContactRegister;
@@ -26,7 +27,8 @@ export interface Way {
 
 /**
  * How each of the letters may go: one call per agency to the contact register for all, then the postal address of those that must go on paper
- * only (data minimisation). One result per letter: the way, or the error of that letter alone. Throws DependencyDown when a register is away.
+ * only (data minimisation). One result per letter: the way, or the error of that letter alone; DependencyDown for those on paper while the register
+ * that is asked for paper only is away. Throws DependencyDown when the contact register is.
  */
 export async function findWays(
   letters: readonly Reaching[],
@@ -44,8 +46,8 @@ export async function findWays(
     return new Error('no answer of the population register');
   });
   const indexes = [...paper.keys()];
-  const addresses =
-    indexes.length === 0 ? [] : await population.addresses(indexes.map((index) => letters[index] as Reaching));
+  const asked = indexes.map((index) => letters[index] as Reaching);
+  const addresses = asked.length === 0 ? [] : await population.addresses(asked).catch(awayForAll(asked.length));
   indexes.forEach((index, at) => {
     const answer = addresses[at];
     if (answer instanceof Error) ways[index] = answer;
@@ -57,3 +59,11 @@ export async function findWays(
   });
   return ways;
 }
+
+const awayForAll =
+  (count: number) =>
+  (error: unknown): DependencyDown[] => {
+    if (error instanceof DependencyDown && error.dependency === PAPER_REGISTER)
+      return new Array<DependencyDown>(count).fill(error);
+    throw error;
+  };

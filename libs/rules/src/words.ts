@@ -23,7 +23,7 @@
  * ledger       a row per effect, written before it is done: what was intended, done, refused, and what nobody knows yet
  * lane         the hand-overs of one sender, or to one provider: what blocks them (a lapsed delegation, an outage) holds up no others
  * settle       to find out by asking whether an uncertain effect was done; never by doing it again
- * parked       waits for a person or an authorisation, without deadline: a letter before its route, a hand-over that asking did not settle
+ * parked       waits for a person, an authorisation or the register of addresses, without deadline: a letter before its route, a hand-over that asking did not settle
  * set aside    kept and not believed (a receipt that proves nothing), or not processed now (a record in a retry tier or a dead letter)
  * retry tier   a topic in which a failed record waits 10 s, 1 min, 10 min or 1 h for its next attempt
  * dead letter  a record that could not be processed; waits for a person

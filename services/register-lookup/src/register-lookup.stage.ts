@@ -1,4 +1,5 @@
 import { Controller, Inject } from '@nestjs/common';
+import { DependencyDown } from '@postgang/outside';
 import { RegisterDenied, type Registers } from '@postgang/registers';
 import {
   failed,
@@ -13,9 +14,10 @@ import {
   type Runtime,
 } from '@postgang/runtime';
 import { holdSenders } from './db/held-senders.js';
-import { parkLetters, type ParkedLetter } from './db/parked-letters.js';
+import { PAPER_WAITS, parkLetters, type ParkedLetter } from './db/parked-letters.js';
 import { loadKnown, storeRoutes, type Route } from './db/routes.js';
 import { decide } from './decide.js';
+import { PaperRegister } from './parking/paper-register.js';
 import { parked } from './parking/parked-letter.js';
 import { SenderFloods, talliesOf } from './parking/sender-floods.js';
 import { REGISTERS } from './registers.js';
@@ -34,6 +36,7 @@ export class RegisterLookupStage {
   constructor(
     @Inject(RUNTIME) private readonly runtime: Runtime,
     @Inject(REGISTERS) private readonly registers: Registers,
+    private readonly paper: PaperRegister,
   ) {
     this.floods = new SenderFloods(runtime.flood);
   }
@@ -52,6 +55,7 @@ export class RegisterLookupStage {
     const isHeld = (record: Accepted): boolean => holds.get(letterOf(record).sender) === 'held';
     const asked = fresh.filter((record) => !isHeld(record));
     const results = await this.decide(asked);
+    this.paper.note(results);
     // asked before anything is stored: what is stored is published, sooner or later
     const tallies = talliesOf(asked.map(letterOf), results, holds);
     const flooding = this.judge(tallies);
@@ -63,6 +67,7 @@ export class RegisterLookupStage {
       const result = results[index] as Route | Error;
       if (flooding.has(letterOf(record).sender)) waiting.set(record, parked(record, 'too-many-refusals'));
       else if (result instanceof RegisterDenied) waiting.set(record, parked(record, `no-access-to-${result.register}`));
+      else if (result instanceof DependencyDown) waiting.set(record, parked(record, PAPER_WAITS));
       else if (result instanceof Error) errors.set(record, result);
       else decided.push(result);
     });

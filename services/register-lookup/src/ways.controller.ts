@@ -47,6 +47,7 @@ export class WaysController {
       if (error instanceof DependencyDown) throw new HttpException({ away: error.dependency }, 503);
       throw error;
     }
+    if (way instanceof DependencyDown) throw new HttpException({ away: way.dependency }, 503);
     if (way instanceof RegisterDenied) throw new HttpException({ away: 'the agency has no access' }, 502);
     if (way === undefined || way instanceof Error) throw new HttpException({ away: 'no answer for this person' }, 502);
     const { decision } = way;

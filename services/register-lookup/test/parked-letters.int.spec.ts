@@ -2,7 +2,9 @@ import 'reflect-metadata';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Letter } from '@postgang/pipeline';
 import { eventually } from '@postgang/testing';
+import { PAPER_WAITS } from '../src/db/parked-letters.js';
 import { HeldSenders } from '../src/index.js';
+import type { Call } from './register-gate.js';
 import {
   admin,
   AGENCIES,
@@ -99,6 +101,24 @@ describe('one agency with a bad address list', () => {
   }, 60_000);
 });
 
+const isRouted = ({ letterId }: Letter): boolean => routed.some(({ event }) => event.letter.letterId === letterId);
+const all = (what: string, list: readonly Letter[]): Promise<unknown> =>
+  eventually(what, () => (list.every(isRouted) ? true : undefined));
+const parkedFor = (sender: string, why: string, count: number): Promise<unknown> =>
+  eventually(`${count} parked`, async () =>
+    (await held.list()).some((one) => one.sender === sender && one.why === why && one.letters === count)
+      ? true
+      : undefined,
+  );
+/** None was tried later as a failure, none died, and the way back burnt no attempt. */
+const expectNoAttemptBurnt = (list: readonly Letter[]): void => {
+  const ids = new Set(list.map(({ letterId }) => letterId));
+  const seen = setAside.filter(({ letterId }) => ids.has(letterId));
+  expect(seen.length).toBeGreaterThanOrEqual(list.length);
+  for (const { topic, attempt, failure } of seen)
+    expect([topic.endsWith('.retry.10s'), attempt, failure]).toEqual([true, '0', undefined]);
+};
+
 describe('an agency without access', () => {
   /** Never delegated anything to the operator. */
   const STRANGER = '310000302';
@@ -106,23 +126,6 @@ describe('an agency without access', () => {
     const twenty = (sender: string): Letter[] =>
       Array.from({ length: 20 }, () => letters.letter(sender, person(recipient), 'ENKELTVEDTAK'));
     return { theirs: twenty(blocked), ours: twenty(AGENCY) };
-  };
-  const isRouted = ({ letterId }: Letter): boolean => routed.some(({ event }) => event.letter.letterId === letterId);
-  const all = (what: string, list: readonly Letter[]): Promise<unknown> =>
-    eventually(what, () => (list.every(isRouted) ? true : undefined));
-  const parkedFor = (sender: string, why: string, count: number): Promise<unknown> =>
-    eventually(`${count} parked`, async () =>
-      (await held.list()).some((one) => one.sender === sender && one.why === why && one.letters === count)
-        ? true
-        : undefined,
-    );
-  /** None was tried later as a failure, none died, and the way back burnt no attempt. */
-  const expectNoAttemptBurnt = (list: readonly Letter[]): void => {
-    const ids = new Set(list.map(({ letterId }) => letterId));
-    const seen = setAside.filter(({ letterId }) => ids.has(letterId));
-    expect(seen.length).toBeGreaterThanOrEqual(list.length);
-    for (const { topic, attempt, failure } of seen)
-      expect([topic.endsWith('.retry.10s'), attempt, failure]).toEqual([true, '0', undefined]);
   };
 
   it.each([401, 403])(
@@ -213,5 +216,47 @@ describe('refusals of many agencies at once', () => {
     await eventually('every refusal', () => (list.every(ended) ? true : undefined));
     expect(await stored()).toBe(list.length);
     expect(serviceIsReady()).toBe(true);
+  }, 60_000);
+});
+
+describe('while the register of addresses is away', () => {
+  const isPaper = ({ path }: Call): boolean => path.includes('folkeregisteret');
+  const some = (recipient: string, count: number, sender = AGENCY): Letter[] =>
+    Array.from({ length: count }, () => letters.letter(sender, person(recipient), 'ENKELTVEDTAK'));
+  const away = (state: number): Promise<unknown> =>
+    eventually(`dependency_down ${state}`, async () =>
+      (await metric('dependency_down', 'folkeregisteret')) === state ? true : undefined,
+    );
+
+  it('letters to mailboxes go, those on paper wait, none is refused for want of an address, and all go when it is back', async () => {
+    gate.instead = (call) => (isPaper(call) ? 'cut' : undefined);
+    const paper = [...some('no-mailbox', 5), ...some('no-mailbox', 5, AGENCIES[2])];
+    await send([...paper, ...some('digipost', 5)]);
+    for (const sender of [AGENCY, AGENCIES[2]]) await parkedFor(sender, PAPER_WAITS, 5);
+    const later = some('digipost', 5);
+    await send(later);
+    await all('those to mailboxes', later);
+    await away(1);
+    const asked = gate.calls.filter(isPaper).length;
+    await eventually('vain probes', () => (gate.calls.filter(isPaper).length >= asked + 2 ? true : undefined));
+    expect(paper.filter(ended)).toEqual([]);
+    gate.reset();
+    await all('those on paper', paper);
+    expectNoAttemptBurnt(paper);
+    await away(0);
+  }, 60_000);
+
+  it('for one person only (500) it is back for the others, and that letter is tried like any that fails', async () => {
+    const [broken] = some('no-mailbox', 1) as [Letter];
+    const person_ = person('no-mailbox');
+    gate.instead = (call) => (isPaper(call) && call.ids.includes(person_) ? { status: 500, body: '{}' } : undefined);
+    await send([broken]);
+    await parkedFor(AGENCY, PAPER_WAITS, 1);
+    const others = some('reserved', 3);
+    await send(others);
+    await all('those of others', others);
+    expect(ended(broken)).toBe(false);
+    gate.reset();
+    await all('that one', [broken]);
   }, 60_000);
 });

@@ -184,18 +184,6 @@ describe('an answer that is none', () => {
     expect(setAside).toEqual([]);
   });
 
-  it('the population register away: nothing is refused for want of an address', async () => {
-    let vain = 0;
-    gate.instead = ({ path }) => (path.includes('folkeregisteret') ? (vain++, 'cut') : undefined);
-    const letter = letters.letter(AGENCY, person('no-mailbox'), 'ENKELTVEDTAK');
-    await send([letter]);
-    await eventually('vain calls', () => (vain >= 2 ? true : undefined));
-    expect(ended(letter)).toBe(false);
-    gate.reset();
-    expect((await routeOf(letter)).event.channel).toBe('PRINT');
-    expect(setAside).toEqual([]);
-  });
-
   it('Maskinporten that rejects our own certificate: no agency is blamed, no attempt is burnt', async () => {
     sandbox.fault({ system: 'maskinporten', mode: 'status', status: 401 });
     const letter = letters.letter(AGENCIES[2], person('digipost'), 'ENKELTVEDTAK');

@@ -131,6 +131,7 @@ const TABLE: readonly (readonly [cause: string, what: string, situation: Situati
   ],
   ['database-away', 'for the service only', { ...old, services: service('register-lookup', { down: ['postgres'] }) }],
   ['held-for-too-many-refusals', 'parked', { ...old, parked: { why: 'too-many-refusals', since: ago(MINUTE) } }],
+  ['population-register-away', 'parked', { ...old, parked: { why: 'folkeregisteret-away', since: ago(MINUTE) } }],
   ['no-access-to-register', 'parked', { ...old, parked: { why: 'no-access-to-krr', since: ago(MINUTE) } }],
   [
     'text-cannot-be-written',

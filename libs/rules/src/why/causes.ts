@@ -196,7 +196,7 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'no-access-to-register',
-    seen: (s) => s.parked !== undefined,
+    seen: (s) => s.parked?.why.startsWith('no-access-to-') === true,
     agency:
       'Your delegation to look up recipients in a register is missing or has ended. Give it in Altinn; your letters then go on by themselves.',
     operator:
@@ -291,9 +291,10 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'population-register-away',
-    seen: (s, turn) => finds('folkeregisteret', s, turn),
+    seen: (s, turn) => s.parked?.why === 'folkeregisteret-away' || finds('folkeregisteret', s, turn),
     agency: OUR_OUTAGE,
-    operator: 'Folkeregisteret does not answer; letters on paper wait for an address.',
+    operator:
+      'Folkeregisteret does not answer; letters on paper are parked until it does, those to mailboxes go. One asks anew every few seconds.',
     steps: ['See whether the register has told of an outage.'],
   },
   {

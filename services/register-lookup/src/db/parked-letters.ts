@@ -2,7 +2,9 @@ import type { RegisterName } from '@postgang/registers';
 import type { Manager } from '@postgang/runtime';
 
 export type NoAccess = `no-access-to-${RegisterName}`;
-export type ParkedBecause = 'too-many-refusals' | NoAccess;
+/** The letter must go on paper, and the register of addresses is away. */
+export const PAPER_WAITS = 'folkeregisteret-away';
+export type ParkedBecause = 'too-many-refusals' | NoAccess | typeof PAPER_WAITS;
 
 /** A record of letter.accepted.v1 that waits here instead of in a retry tier: no attempt is burnt, and it lies as long as it must. */
 export interface ParkedLetter {
@@ -67,14 +69,18 @@ export const takeReleased = (manager: Manager, most: number): Promise<ParkedLett
     [most],
   );
 
-/** The same of letters that waited for access, and lay here at `before`: what was parked since was refused since. */
-export const takeWithAccess = (
+/** The same of letters that waited for a register, and lay here at `before`: what was parked since was refused since. */
+export const takeAnswered = (
   manager: Manager,
   { sender, why }: Parked,
   before: Date,
   most: number,
 ): Promise<ParkedLetter[]> =>
   takeParked(manager, 'why = $2 AND sender = $3 AND parked_at <= $4', [most, why, sender, before]);
+
+/** The same of these alone. */
+export const takeThese = (manager: Manager, letters: readonly ParkedLetter[]): Promise<ParkedLetter[]> =>
+  takeParked(manager, 'letter_id = ANY($2::uuid[])', [letters.length, letters.map(({ letterId }) => letterId)]);
 
 /** Whoever takes letters gives them back to the stage before it commits. Those that another process is taking are left to it. */
 async function takeParked(manager: Manager, which: string, parameters: unknown[]): Promise<ParkedLetter[]> {
@@ -99,6 +105,19 @@ export async function oldestParked(
     [why, sender],
   );
   return row === undefined ? undefined : { letter: parkedOf(row), at: row.at };
+}
+
+/** Up to `most` that have waited longest for one reason, whoever sent them, and the database's time. */
+export async function longestParked(
+  manager: Manager,
+  why: ParkedBecause,
+  most: number,
+): Promise<{ letters: ParkedLetter[]; at: Date } | undefined> {
+  const rows: (Row & { at: Date })[] = await manager.query(
+    `SELECT ${COLUMNS}, now() AS at FROM parked_letter WHERE why = $1 ORDER BY parked_at LIMIT $2`,
+    [why, most],
+  );
+  return rows[0] === undefined ? undefined : { letters: rows.map(parkedOf), at: rows[0].at };
 }
 
 export interface Parked {

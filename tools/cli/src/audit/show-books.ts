@@ -30,7 +30,7 @@ export function inWords({ from, to, now, sender, tally, unread }: Books): string
     line('accepted', tally.accepted),
     ...Object.entries(LABELS).flatMap(([ending, label]) => [
       line(`  ${label}`, tally.endings[ending as keyof typeof LABELS]),
-      ...(ending === 'in-flight' && tally.parked > 0 ? [line('    of these parked for a person', tally.parked)] : []),
+      ...(ending === 'in-flight' && tally.parked > 0 ? [line('    of these parked', tally.parked)] : []),
     ]),
     '\n',
     line('handed over per ledger', ledger.handedOver),
