@@ -125,14 +125,20 @@ describe('an answer that is none', () => {
     // whom it answered about after the outage before must not speak for it
     await restart();
     let count = 0;
+    let halves = 0;
+    let over = false;
     gate.instead = (call) => {
       count++;
+      // a question that is asked in halves is answered one way: who is answered about in the middle of it would speak for the register
+      const whole = halves === 0 || call.ids.length > 1;
+      if (whole && over) return undefined;
+      halves = call.ids.length > 1 ? 2 : Math.max(0, halves - 1);
       return wrong(call);
     };
     const list = await together([person('digipost'), MUTED]);
     await eventually('vain calls', () => (count >= vain ? true : undefined));
     expect(list.filter(ended)).toEqual([]);
-    gate.reset();
+    over = true;
     await Promise.all(list.map(routeOf));
     expect(setAside).toEqual([]);
   });
