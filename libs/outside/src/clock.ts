@@ -1,9 +1,11 @@
 /** The only source of time for business rules, so that tests and accelerated runs can choose it. */
 export interface Clock {
   now(): Date;
+  /** True for the time that all hosts share: another host's clock may then be asked whether this one is right. Business time is meant to differ. */
+  readonly real?: boolean;
 }
 
-export const systemClock: Clock = { now: () => new Date() };
+export const systemClock: Clock = { now: () => new Date(), real: true };
 
 /**
  * Business time that starts at `start` and runs `rate` times as fast as real time (`CLOCK_START`, `CLOCK_RATE`).

@@ -13,7 +13,6 @@ import {
   type Received,
   type Runtime,
 } from '@postgang/runtime';
-import { osloDay } from '@postgang/rules';
 import type { ReceiptsConfig } from './config.js';
 import { lettersOfConversations, lockConversations, type WaitingReceipt } from './db/load.js';
 import { savePulls } from './db/pulls.js';
@@ -141,7 +140,7 @@ export class ReceiptsStage {
       manager,
       inputs.flatMap((input) => (input.is === 'pulled' ? [input.pull] : [])),
     );
-    await save(manager, osloDay(this.runtime.clock.now()), folded, receipts, batch);
+    await save(manager, this.runtime.clock, folded, receipts, batch);
     return { letters, byCause };
   }
 

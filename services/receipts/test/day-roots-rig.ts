@@ -12,7 +12,7 @@ import {
   TopicReader,
   type Manager,
 } from '@postgang/runtime';
-import { osloDay } from '@postgang/rules';
+import type { Clock } from '@postgang/outside';
 import { eventually, freshDatabase, testServers, uniquePrefix } from '@postgang/testing';
 import pg from 'pg';
 import { DayRoots, type DayRootsParts } from '../src/day-roots/day-roots.js';
@@ -45,6 +45,8 @@ export const signed = ({ statement }: Pick<RootRow, 'statement'>): DayRoot => op
 export class DayRootsRig {
   readonly logged: Line[] = [];
   database!: Awaited<ReturnType<typeof openDatabase>>;
+  /** Of all that write history and close days, unless told otherwise. */
+  clock: Clock = { now: () => this.now };
   readonly prefix = uniquePrefix();
   readonly kafka = kafkaClient({ brokers: testServers().brokers, topicPrefix: this.prefix }, 'day-roots-spec', logger);
   private readonly producer = kafkaProducer(this.kafka);
@@ -97,7 +99,7 @@ export class DayRootsRig {
       (fields: Line['fields'], message: string): void =>
         void this.logged.push({ level, message, fields });
     return new DayRoots({
-      ...{ database: this.database, clock: { now: () => this.now }, published: this.published() },
+      ...{ database: this.database, clock: this.clock, published: this.published() },
       ...{ signer: this.operator, trust: [] },
       log: { info: line('info'), warn: line('warn'), error: line('error') } as DayRootsParts['log'],
       ...other,
@@ -115,7 +117,7 @@ export class DayRootsRig {
       [{ eventId: randomUUID(), letterId: id, at: this.now, kind }],
     ]);
     const { folded } = await foldLetters(manager, new Map(facts));
-    await save(manager, osloDay(this.now), folded, []);
+    await save(manager, this.clock, folded, []);
   }
 
   know(ids: readonly string[], kind?: string): Promise<void> {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { TestAuthority, type SigningIdentity } from '@postgang/document-package';
 import { CHUNK_LEAVES, chunkedPathOf, climb, hashLeaf, leavesOf, rootOf, statementHash } from '@postgang/evidence';
+import { systemClock, type Clock } from '@postgang/outside';
 import { dayAfter, osloDay } from '@postgang/rules';
 import { eventually } from '@postgang/testing';
 import type { DayRoots } from '../src/day-roots/day-roots.js';
@@ -97,7 +98,7 @@ describe('a day that is over', () => {
         );
         return waiting.length > 0 ? true : undefined;
       });
-      await save(manager, osloDay(monday), folded, []);
+      await save(manager, { now: () => monday }, folded, []);
     });
     await turn;
     expect(signed((await roots())[0] as RootRow).size).toBe(2);
@@ -179,6 +180,46 @@ describe('a day that is over', () => {
     );
     const [next] = await rig.database.query<[{ day: string }]>('SELECT max(recorded_on)::text AS day FROM history');
     expect(next.day).toBe(dayAfter(row.day, 4));
+  });
+});
+
+describe('a host whose clock is a fortnight ahead for a moment', () => {
+  const DAY_MS = 24 * 60 * MINUTE_MS;
+  const ahead = (real: boolean): Clock => ({ real, now: () => new Date(Date.now() + 14 * DAY_MS) });
+  const recordedOn = async (id: string): Promise<string | undefined> => {
+    const [row] = await rig.database.query<{ day: string }[]>(
+      'SELECT recorded_on::text AS day FROM history_api_v1.recording WHERE letter_id = $1',
+      [id],
+    );
+    return row?.day;
+  };
+
+  it('closes no day that is not over by the clock of the database, and records nothing for one', async () => {
+    const [early, late, after] = letters(3) as [string, string, string];
+    rig.now = new Date(Date.now() - 2 * DAY_MS);
+    await know([early]);
+    rig.clock = ahead(true);
+    await know([late]);
+    const worker = dayRoots();
+    await closeAll(worker);
+    rig.clock = systemClock;
+    await know([after]);
+    const today = osloDay(new Date());
+    expect([await recordedOn(late), await recordedOn(after)]).toEqual([today, today]);
+    expect((await roots()).filter(({ day }) => day >= today)).toEqual([]);
+    expect([worker.waiting, worker.ahead, rig.logged.filter(({ level }) => level === 'error')]).toEqual([0, 0, []]);
+  });
+
+  it('is told of, once, by every process that is right, if it closed days all the same', async () => {
+    await know(letters(1));
+    rig.clock = ahead(false);
+    await closeAll(dayRoots());
+    rig.clock = systemClock;
+    const worker = dayRoots();
+    await closeAll(worker, worker);
+    const [last] = (await roots()).reverse() as [RootRow];
+    expect(worker.ahead).toBeGreaterThanOrEqual(13);
+    expect(rig.logged.filter(({ level }) => level === 'error')).toMatchObject([{ fields: { day: last.day } }]);
   });
 });
 

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { decode } from '@postgang/pipeline';
 import { openDatabase, type Draft } from '@postgang/runtime';
-import { osloDay } from '@postgang/rules';
 import { eventually, freshDatabase } from '@postgang/testing';
 import { savePulls } from '../src/db/pulls.js';
 import { save } from '../src/db/save.js';
@@ -78,7 +77,7 @@ async function know(...facts: Fact[]): Promise<void> {
       manager,
       Map.groupBy(facts, ({ letterId }) => letterId),
     );
-    await save(manager, osloDay(now), folded, []);
+    await save(manager, { now: () => now }, folded, []);
   });
 }
 
@@ -195,7 +194,7 @@ describe('a deadline', () => {
         );
         return waiting.length > 0 ? true : undefined;
       });
-      await save(manager, osloDay(now), folded, []);
+      await save(manager, { now: () => now }, folded, []);
     });
     await turn;
     expect(await kinds(letter)).toEqual(['routed', 'handed-over', 'leveringskvittering']);

@@ -53,13 +53,19 @@ export class DayRootWorker implements OnApplicationBootstrap, OnApplicationShutd
     const replaced = metrics.meter.createObservableCounter('day_roots_replaced_total', {
       description: 'Roots signed in the place of one that had been given out before, since the start',
     });
+    const ahead = metrics.meter.createObservableGauge('day_roots_ahead', {
+      description: 'Days that are closed and not over: a clock was ahead',
+    });
     const wait = (result: Observed): void => result.observe(this.dayRoots.waiting, { service });
     const replace = (result: Observed): void => result.observe(this.dayRoots.replaced, { service });
+    const runAhead = (result: Observed): void => result.observe(this.dayRoots.ahead, { service });
     waiting.addCallback(wait);
     replaced.addCallback(replace);
+    ahead.addCallback(runAhead);
     this.forget = () => {
       waiting.removeCallback(wait);
       replaced.removeCallback(replace);
+      ahead.removeCallback(runAhead);
     };
   }
 }

@@ -4,7 +4,9 @@ import type { Manager, Runtime } from '@postgang/runtime';
 import {
   closeDay,
   closedAt,
+  databaseNow,
   firstRecorded,
+  lastClosed,
   lastRoot,
   leavesOn,
   makeAlone,
@@ -13,7 +15,7 @@ import {
   saveRoot,
 } from '../db/day-roots.js';
 import type { Database } from '../expectations/deadlines.js';
-import { nextDue } from './due-days.js';
+import { daysAhead, nextDue } from './due-days.js';
 import { givenOut, type GivenOut, type Whose } from './given-out.js';
 import type { PublishedRoot, PublishedRoots } from './published-roots.js';
 
@@ -43,9 +45,12 @@ export class DayRoots {
   waiting = 0;
   /** Roots that were signed in the place of one that had been given out, since the start. */
   replaced = 0;
+  /** Days that are closed and not over, as the last turn found it: a clock was ahead. */
+  ahead = 0;
   /** The newest root of which this process knows that it was given out, with all before it. */
   private told: string | undefined;
   private readonly doubted = new Set<string>();
+  private toldAhead: string | undefined;
 
   constructor(private readonly parts: DayRootsParts) {}
 
@@ -54,17 +59,18 @@ export class DayRoots {
    * it cannot be found out what was given out.
    */
   async turn(): Promise<number> {
-    const { clock, database, published } = this.parts;
-    const due = await this.due(database);
+    const { database, published } = this.parts;
+    const now = await this.now(database);
+    await this.lookAhead(now);
+    const due = await this.due(database, now);
     this.waiting = due?.waiting ?? 0;
     if (due === undefined) {
       if ((await lastRoot(database))?.statement !== this.told) await this.tell(await published.read());
       return 0;
     }
-    const now = clock.now();
     await database.transaction((manager) => closeDay(manager, due.day, now));
     const lying = await published.read();
-    const made = await database.transaction((manager) => this.make(manager, due.day, lying));
+    const made = await database.transaction((manager) => this.make(manager, due.day, now, lying));
     // another process is at it, and tells
     if (made === undefined) return due.waiting;
     this.waiting -= 1;
@@ -73,14 +79,39 @@ export class DayRoots {
     return due.waiting;
   }
 
-  private async due(manager: Manager): Promise<{ day: string; waiting: number } | undefined> {
-    const last = await lastRoot(manager);
-    const first = last === undefined ? await firstRecorded(manager) : undefined;
-    return nextDue(this.parts.clock.now(), last?.day, first);
+  /** By a host's clock alone, one that is ahead for a moment would close the days to come, for good: the database's must have got there as well. */
+  private async now(manager: Manager): Promise<Date> {
+    const { clock } = this.parts;
+    const own = clock.now();
+    if (clock.real !== true) return own;
+    const shared = await databaseNow(manager);
+    return shared < own ? shared : own;
   }
 
-  private async make(manager: Manager, day: string, lying: readonly PublishedRoot[]): Promise<Made | undefined> {
-    if (!(await makeAlone(manager)) || (await this.due(manager))?.day !== day) return undefined;
+  private async lookAhead(now: Date): Promise<void> {
+    const last = await lastClosed(this.parts.database);
+    this.ahead = daysAhead(now, last);
+    if (this.ahead === 0 || last === this.toldAhead) return;
+    this.toldAhead = last;
+    this.parts.log.error(
+      { day: last, now: now.toISOString() },
+      'a day is closed that is not over: a clock was ahead; until it is, everything is recorded for the day after it',
+    );
+  }
+
+  private async due(manager: Manager, now: Date): Promise<{ day: string; waiting: number } | undefined> {
+    const last = await lastRoot(manager);
+    const first = last === undefined ? await firstRecorded(manager) : undefined;
+    return nextDue(now, last?.day, first);
+  }
+
+  private async make(
+    manager: Manager,
+    day: string,
+    now: Date,
+    lying: readonly PublishedRoot[],
+  ): Promise<Made | undefined> {
+    if (!(await makeAlone(manager)) || (await this.due(manager, now))?.day !== day) return undefined;
     const tree = new DayTree();
     for await (const page of leavesOn(manager, day))
       for (const leaf of page) {

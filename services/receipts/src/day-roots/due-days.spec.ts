@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { newestDue, nextDue } from './due-days.js';
+import { daysAhead, newestDue, nextDue } from './due-days.js';
 
 describe('the newest day that may be closed', () => {
   it.each([
@@ -45,6 +45,15 @@ describe('the next day to close', () => {
     ['nothing when a clock was ahead', '2026-11-27', '2026-11-01', undefined],
   ])('%s', (_what, last, first, due) => {
     expect(nextDue(now, last, first)).toEqual(due);
+  });
+
+  it.each([
+    [undefined, 0],
+    ['2026-11-24', 0],
+    ['2026-11-25', 1],
+    ['2026-12-08', 14],
+  ])('that was closed last, %s, is so many days too far', (last, days) => {
+    expect(daysAhead(now, last)).toBe(days);
   });
 
   it('counts a missed month with a night of 23 hours in it by days', () => {

@@ -19,5 +19,12 @@ export function nextDue(
   const day = last === undefined ? first : dayAfter(last);
   const newest = newestDue(now);
   if (day === undefined || day > newest) return undefined;
-  return { day, waiting: (Date.parse(newest) - Date.parse(day)) / 86_400_000 + 1 };
+  return { day, waiting: daysFrom(day, newest) + 1 };
 }
+
+/** How many days are closed that are not over: 0, unless a clock was ahead. `last`: the newest that is closed. */
+export function daysAhead(now: Date, last: string | undefined): number {
+  return last === undefined ? 0 : Math.max(0, daysFrom(osloDay(now), last) + 1);
+}
+
+const daysFrom = (day: string, until: string): number => (Date.parse(until) - Date.parse(day)) / 86_400_000;

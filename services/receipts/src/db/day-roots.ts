@@ -35,6 +35,18 @@ export async function lastRoot(manager: Manager): Promise<StoredRoot | undefined
   return row;
 }
 
+/** The newest day for which nothing is recorded any more. */
+export async function lastClosed(manager: Manager): Promise<string | undefined> {
+  const [row] = await manager.query<[{ day: string | null }]>('SELECT max(day)::text AS day FROM closed_day');
+  return row.day ?? undefined;
+}
+
+/** The clock that all processes share. */
+export async function databaseNow(manager: Manager): Promise<Date> {
+  const [row] = await manager.query<[{ now: Date }]>('SELECT clock_timestamp() AS now');
+  return row.now;
+}
+
 /** Roots that are not among these, in their order. */
 export async function rootsBeside(
   manager: Manager,

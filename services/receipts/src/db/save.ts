@@ -1,4 +1,6 @@
+import type { Clock } from '@postgang/outside';
 import { ConsumedOffsets, type Manager, type Received } from '@postgang/runtime';
+import { osloDay } from '@postgang/rules';
 import type { HistoryEntry } from '../history/chain.js';
 import type { Folded } from '../legs/fold.js';
 import type { ExpectationRow, LegRow, LetterRow } from '../legs/letter.js';
@@ -38,8 +40,9 @@ const SAVE = `
   ), entries AS (
     INSERT INTO history (letter_id, seq, at, kind, leg, event_id, cause, data, hash, recorded_on)
     SELECT letter_id, seq, at, kind, leg, event_id, cause, decode(data, 'hex'), decode(hash, 'hex'),
-      -- never a day that is closed, whatever the clock says
-      greatest($7::date, (SELECT max(day) + 1 FROM closed_day))
+      -- never a day that is closed nor one that has not begun, whatever the clock says: it would have no root until it is over
+      greatest(least($7::date, CASE WHEN $8::boolean THEN (clock_timestamp() AT TIME ZONE 'Europe/Oslo')::date END),
+        (SELECT max(day) + 1 FROM closed_day))
     FROM json_to_recordset($3::json) AS x(letter_id uuid, seq int, at timestamptz, kind text, leg int, event_id text,
       cause text, data text, hash text)
   ), expectations AS (
@@ -61,15 +64,15 @@ const SAVE = `
       verified = excluded.verified, problem = excluded.problem
     WHERE receipt.letter_id IS NULL
   )
-  ${ConsumedOffsets.clause(8)}`;
+  ${ConsumedOffsets.clause(9)}`;
 
 /**
- * With the offsets of the batch it came from; none for what no record caused. `today`: the day in Norway, looked at after the letters were locked, because
- * that lock keeps the day open.
+ * With the offsets of the batch it came from; none for what no record caused. `clock`: for the day in Norway, looked at after the letters were locked,
+ * because that lock keeps the day open; a real one is held to the database's, as in closing.
  */
 export async function save(
   manager: Manager,
-  today: string,
+  clock: Clock,
   folded: readonly Folded[],
   receipts: readonly ReceiptRow[],
   batch: readonly Received[] = [],
@@ -82,7 +85,8 @@ export async function save(
     JSON.stringify(folded.flatMap(({ expectations }) => expectations.map(expectationRow))),
     JSON.stringify(receipts.map(receiptRow)),
     JSON.stringify([...chains.values()]),
-    today,
+    osloDay(clock.now()),
+    clock.real === true,
     ...ConsumedOffsets.parameters(batch),
   ]);
 }

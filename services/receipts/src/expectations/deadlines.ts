@@ -1,6 +1,5 @@
 import type { Clock } from '@postgang/outside';
 import type { Manager, Publisher } from '@postgang/runtime';
-import { osloDay } from '@postgang/rules';
 import {
   countOverdue,
   findDue,
@@ -95,7 +94,7 @@ export class Deadlines {
       );
       const { folded } = await foldLetters(manager, byLetter);
       const changed = folded.filter(({ entries }) => entries.length > 0);
-      if (changed.length > 0) await save(manager, osloDay(this.clock.now()), changed, []);
+      if (changed.length > 0) await save(manager, this.clock, changed, []);
       return due.length;
     });
   }
