@@ -121,6 +121,10 @@ export class Revocations {
     this.byIssuer = Map.groupBy(newest.values(), ({ issuer }) => nameOf(issuer));
   }
 
+  get lists(): readonly RevocationList[] {
+    return [...this.byIssuer.values()].flat();
+  }
+
   /** The lists that are about certificates of this issuer. */
   of(issuer: X509Certificate): readonly RevocationList[] {
     return this.byIssuer.get(nameOf(issuer)) ?? [];

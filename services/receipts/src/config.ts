@@ -10,7 +10,7 @@ export const receiptsConfig = runtimeConfig.extend({
     .string()
     .min(1)
     .optional()
-    .describe('folder or file of revocation lists (CRL, PEM or DER) of these authorities; without it none is checked'),
+    .describe('folder or file of revocation lists (CRL, PEM or DER) of these authorities; without it none is learnt'),
   RECEIPT_CRLS_EVERY_MS: z.coerce
     .number()
     .int()

@@ -8,12 +8,24 @@ export const issuerKey = (certificate: { readonly raw: Buffer }): Buffer =>
 
 /** Each list once, whichever process read it first. */
 export async function saveLists(manager: Manager, lists: readonly RevocationList[]): Promise<void> {
-  for (const { der, issuer, thisUpdate, nextUpdate } of lists)
+  for (const { der, issuer, thisUpdate, nextUpdate, scope } of lists)
     await manager.query(
-      `INSERT INTO revocation_list (id, issuer, this_update, next_update, der) VALUES ($1, $2, $3, $4, $5)
+      `INSERT INTO revocation_list (id, issuer, this_update, next_update, der, scope) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT DO NOTHING`,
-      [createHash('sha256').update(der).digest(), issuerKey(issuer), thisUpdate, nextUpdate ?? null, der],
+      [createHash('sha256').update(der).digest(), issuerKey(issuer), thisUpdate, nextUpdate ?? null, der, scope],
     );
+}
+
+/** DER of the newest list about each part of each issuer's certificates that is not dated later than `until`. */
+export async function newestLists(manager: Manager, until: Date): Promise<Buffer[]> {
+  const rows = await manager.query<{ der: Buffer }[]>(
+    `SELECT der FROM revocation_list WHERE id IN (
+       SELECT DISTINCT ON (issuer, scope) id FROM revocation_list WHERE this_update <= $1
+       ORDER BY issuer, scope, this_update DESC
+     )`,
+    [until],
+  );
+  return rows.map(({ der }) => der);
 }
 
 /**

@@ -62,6 +62,23 @@ describe('revocation lists in a folder', () => {
     expect([since(files), files.unusable]).toEqual([SINCE, 0]);
   });
 
+  it('say no less when their file is taken away, or holds an older one', async () => {
+    const files = new RevocationFiles(folder, authority.trust, log as never);
+    const older = await authority.revocationLists([], { thisUpdate: new Date(Date.now() - 86_400_000) });
+    file('ca.crl', revoked[1] as Buffer);
+    await files.refresh();
+    file('ca.crl', older[1] as Buffer);
+    await files.refresh();
+    expect(since(files)).toEqual(SINCE);
+    rmSync(join(folder, 'ca.crl'));
+    await files.refresh();
+    expect([since(files), files.ends.length]).toEqual([SINCE, 1]);
+    const newer = await authority.revocationLists([], { thisUpdate: new Date(Date.now() + 60_000) });
+    file('ca.crl', newer[1] as Buffer);
+    await files.refresh();
+    expect(since(files)).toBeUndefined();
+  });
+
   it('of somebody else are not believed', async () => {
     const other = await (await TestAuthority.create()).revocationLists([{ certificate: stolen, since: SINCE }]);
     const files = new RevocationFiles(folder, authority.trust, log as never);
@@ -74,6 +91,7 @@ describe('revocation lists in a folder', () => {
     const gauge = { addCallback: () => undefined, removeCallback: () => undefined };
     const runtime = {
       ...{ log, service: 'receipts', clock: { now: () => new Date() } },
+      database: { query: () => Promise.resolve([]) },
       metrics: { meter: { createObservableGauge: () => gauge } },
     };
     const config = {

@@ -22,8 +22,8 @@ interface Known {
 }
 
 /**
- * The revocation lists that somebody (cron, a sidecar) puts into a folder or one file. Read anew when they change; a file that cannot be used keeps what it
- * said before, so that a download broken off takes nothing away.
+ * The revocation lists that somebody (cron, a sidecar) puts into a folder or one file. Read anew when they change. What counts never goes back: only a
+ * newer list takes the place of one, so that a download broken off, a file taken away or an older one put back forget no revocation.
  */
 export class RevocationFiles {
   /** What counts now. */
@@ -44,10 +44,28 @@ export class RevocationFiles {
     let changed = false;
     for (const known of this.files.keys()) if (!names.includes(known)) changed = this.files.delete(known) || changed;
     for (const name of names) changed = (await this.look(name)) || changed;
-    if (changed) this.current = new Revocations(this.lists);
+    if (changed) this.learn(this.lists);
     return changed;
   }
 
+  /** DER of lists that were believed before, by whoever read them. What the authorities of today do not prove counts for nothing. */
+  async recall(ders: readonly Buffer[]): Promise<void> {
+    const lists: RevocationList[] = [];
+    for (const der of ders)
+      try {
+        lists.push(await readRevocationList(der, this.authorities));
+      } catch (error) {
+        if (!(error instanceof RevocationListError)) throw error;
+        this.log.warn({ problem: error.problem }, 'a stored revocation list does not count any more');
+      }
+    this.learn(lists);
+  }
+
+  private learn(lists: readonly RevocationList[]): void {
+    this.current = new Revocations([...lists, ...this.current.lists]);
+  }
+
+  /** What the files say now. */
   get lists(): readonly RevocationList[] {
     return [...this.files.values()].flatMap(({ lists }) => lists);
   }
@@ -58,7 +76,8 @@ export class RevocationFiles {
 
   /** Authorities about whose certificates nothing is known. */
   get missing(): number {
-    return this.authorities.filter((one) => one.ca && this.current.of(one).length === 0).length;
+    return this.authorities.filter((one) => one.ca && (this.path === undefined || this.current.of(one).length === 0))
+      .length;
   }
 
   /** For each list that counts, until when (`nextUpdate`). */

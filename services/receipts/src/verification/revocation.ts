@@ -2,18 +2,21 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { certificatesFromPem, type Revocations } from '@postgang/document-package';
 import { CONFIG, RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
 import type { ReceiptsConfig } from '../config.js';
-import { countOfRevoked, saveLists } from '../db/revocation-lists.js';
+import { countOfRevoked, newestLists, saveLists } from '../db/revocation-lists.js';
 import { RevocationFiles } from './revocation-files.js';
+
+/** A list that its issuer dated into the future by mistake would never be followed by a newer one. */
+const AHEAD_MS = 86_400_000;
 
 type Observed = { observe(value: number, labels: Record<string, string>): void };
 
 /**
- * Which certificates are revoked, as far as we have been told. Lists that are old or missing do not stop receipts (README says why): the metrics tell.
+ * Which certificates are revoked, as far as we have ever been told: what was known before a restart is in the table. Lists that are old or missing do not stop receipts (README says why): the metrics tell.
  */
 @Injectable()
 export class Revocation implements OnApplicationShutdown {
   private readonly files: RevocationFiles;
-  private readonly first: Promise<unknown>;
+  private first: Promise<void> | undefined;
   private readonly worker: Worker;
   private unsaved = false;
   private counted = 0;
@@ -24,15 +27,13 @@ export class Revocation implements OnApplicationShutdown {
     @Inject(CONFIG) config: ReceiptsConfig,
   ) {
     this.files = new RevocationFiles(config.RECEIPT_CRLS, certificatesFromPem(config.RECEIPT_TRUST), runtime.log);
-    this.first = this.look().catch(() => undefined);
-    // a folder that is not there stops no receipt; the worker tells of it at every turn
     this.forget = this.observe();
     this.worker = startWorker('revocation', config.RECEIPT_CRLS_EVERY_MS, () => this.turn(), runtime.log);
   }
 
-  /** Once they have been looked at for the first time. */
+  /** Once they have been looked at for the first time. Rejects while the table cannot be read in which they were kept. */
   async lists(): Promise<Revocations> {
-    await this.first;
+    await this.begin();
     return this.files.current;
   }
 
@@ -41,11 +42,27 @@ export class Revocation implements OnApplicationShutdown {
     this.forget();
   }
 
+  private begin(): Promise<void> {
+    this.first ??= this.recall().catch((error: unknown) => {
+      this.first = undefined;
+      throw error;
+    });
+    return this.first;
+  }
+
+  private async recall(): Promise<void> {
+    const { database, clock } = this.runtime;
+    await this.files.recall(await newestLists(database, new Date(clock.now().getTime() + AHEAD_MS)));
+    // a folder that is not there stops no receipt; the worker tells of it at every turn
+    await this.look().catch(() => undefined);
+  }
+
   private async look(): Promise<void> {
     if (await this.files.refresh()) this.unsaved = true;
   }
 
   private async turn(): Promise<boolean> {
+    await this.begin();
     await this.look();
     if (!this.unsaved) return false;
     const { database, log } = this.runtime;
