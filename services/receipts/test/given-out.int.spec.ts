@@ -172,6 +172,99 @@ describe('a database that was restored from a backup of before the root', () => 
   });
 });
 
+describe('a database that was restored twice: to an old backup by mistake, and then to the newest', () => {
+  /** Monday has its first root in the database, and the one that replaced it stands outside. */
+  async function restoredTwice(): Promise<{ first: RootRow; standing: RootRow }> {
+    const { backup, first } = await restoredTo();
+    const newest = await rig.backup();
+    await rig.restore(backup);
+    rig.now = MONDAY;
+    await rig.know(letters(1));
+    rig.now = TUESDAY;
+    await rig.closeAll(rig.dayRoots());
+    const [standing] = (await rig.roots()) as [RootRow];
+    await rig.restore(newest);
+    rig.logged.length = 0;
+    return { first, standing };
+  }
+
+  it('is told of, and no further root is signed or given out, while letters go on', async () => {
+    const { first, standing } = await restoredTwice();
+    const worker = rig.dayRoots();
+    expect(await worker.turn()).toBe(0);
+    rig.now = WEDNESDAY;
+    await rig.know(letters(1));
+    expect([await worker.turn(), await worker.turn()]).toEqual([1, 1]);
+    expect([worker.disputed, worker.waiting, await rig.roots()]).toEqual([1, 1, [first]]);
+    expect(await givenOut()).toEqual(rowsOf([first, standing]));
+    expect(rig.logged).toMatchObject([
+      {
+        level: 'error',
+        fields: { day: DAY, statement: statementHash(first.statement), standing: statementHash(standing.statement) },
+      },
+    ]);
+  });
+
+  it('goes on when its roots have been taken away from there on: the new ones replace what stood', async () => {
+    const { first, standing } = await restoredTwice();
+    rig.now = WEDNESDAY;
+    const worker = rig.dayRoots();
+    expect(await worker.turn()).toBe(1);
+    await rig.database.transaction(async (manager) => {
+      for (const table of ['day_chunk', 'day_root']) {
+        await manager.query(`ALTER TABLE receipts.${table} DISABLE TRIGGER append_only`);
+        await manager.query(`DELETE FROM receipts.${table} WHERE day >= '${DAY}'`);
+        await manager.query(`ALTER TABLE receipts.${table} ENABLE TRIGGER append_only`);
+      }
+    });
+    await rig.closeAll(worker);
+    const [monday, tuesday] = (await rig.roots()) as [RootRow, RootRow];
+    expect(signed(monday)).toMatchObject({ root: signed(first).root, replaces: statementHash(standing.statement) });
+    expect(signed(tuesday).previous).toBe(statementHash(monday.statement));
+    expect(await givenOut()).toEqual(rowsOf([first, standing, monday, tuesday]));
+    expect([worker.disputed, worker.waiting, worker.replaced]).toEqual([0, 0, 1]);
+  });
+
+  it('does not give out its own root beside another that it never knew of', async () => {
+    await rig.know(letters(3));
+    const backup = await rig.backup();
+    rig.now = TUESDAY;
+    const dying = rig.dayRoots({
+      published: { read: () => rig.published().read(), publish: () => Promise.reject(new DependencyDown('kafka')) },
+    });
+    await expect(dying.turn()).rejects.toThrow(DependencyDown);
+    const [own] = await rig.roots();
+    const newest = await rig.backup();
+    await rig.restore(backup);
+    rig.now = MONDAY;
+    await rig.know(letters(1));
+    rig.now = TUESDAY;
+    await rig.closeAll(rig.dayRoots());
+    const standing = await rig.roots();
+    await rig.restore(newest);
+    const worker = rig.dayRoots();
+    await worker.turn();
+    expect([worker.disputed, await rig.roots()]).toEqual([1, [own]]);
+    expect(await givenOut()).toEqual(rowsOf(standing));
+  });
+
+  it('gives out a root that replaces what stands, when a crash came in between', async () => {
+    const { backup, first } = await restoredTo();
+    await rig.restore(backup);
+    rig.now = MONDAY;
+    await rig.know(letters(1));
+    rig.now = TUESDAY;
+    const dying = rig.dayRoots({
+      published: { read: () => rig.published().read(), publish: () => Promise.reject(new DependencyDown('kafka')) },
+    });
+    await expect(dying.turn()).rejects.toThrow(DependencyDown);
+    const worker = rig.dayRoots();
+    await rig.closeAll(worker);
+    expect(worker.disputed).toBe(0);
+    expect(await givenOut()).toEqual(rowsOf([first, ...(await rig.roots())]));
+  });
+});
+
 describe('what somebody else wrote into the topic', () => {
   const closed = (statement: string, day = DAY): Buffer => encode('day.closed.v1', { day, statement });
   const bySomebody = async (says: DayRoot): Promise<Buffer[]> => {

@@ -586,7 +586,7 @@ describe('receipts', () => {
     expect(until.getTime()).toBeLessThanOrEqual(Date.now());
   });
 
-  it('gives out the signed root of a day that is over, and says how many it has replaced', async () => {
+  it('gives out the signed root of a day that is over, and says how many it has replaced, closed ahead, or finds disputed', async () => {
     const day = dayAfter(osloDay(new Date()), -2);
     await database.query(
       `INSERT INTO receipts.history (letter_id, seq, at, kind, event_id, data, hash, recorded_on)
@@ -600,7 +600,10 @@ describe('receipts', () => {
     expect(openDayRoot(given.statement)?.says).toMatchObject({ day, size: 1, previous: null });
     const { rows } = await database.query('SELECT statement FROM receipts.day_root WHERE day = $1', [day]);
     expect(rows).toEqual([{ statement: given.statement }]);
-    for (const url of managementUrls)
-      expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^day_roots_replaced_total\{.*\} 0$/m);
+    for (const url of managementUrls) {
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      for (const name of ['day_roots_replaced_total', 'day_roots_ahead', 'day_roots_disputed'])
+        expect(metrics).toMatch(new RegExp(`^${name}\\{.*\\} 0$`, 'm'));
+    }
   }, 90_000);
 });

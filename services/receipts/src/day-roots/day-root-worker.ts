@@ -5,6 +5,7 @@ import type { ReceiptsConfig } from '../config.js';
 import { DayRoots } from './day-roots.js';
 import { PublishedRoots } from './published-roots.js';
 
+type Observe = (result: Observed) => void;
 type Observed = { observe(value: number, labels: Record<string, string>): void };
 
 /** Looks from time to time, in every process, whether a day is over. */
@@ -47,25 +48,33 @@ export class DayRootWorker implements OnApplicationBootstrap, OnApplicationShutd
 
   private observe(): void {
     const { metrics, service } = this.runtime;
-    const waiting = metrics.meter.createObservableGauge('day_roots_waiting', {
-      description: 'Days that are over and whose root has not been signed yet',
-    });
-    const replaced = metrics.meter.createObservableCounter('day_roots_replaced_total', {
-      description: 'Roots signed in the place of one that had been given out before, since the start',
-    });
-    const ahead = metrics.meter.createObservableGauge('day_roots_ahead', {
-      description: 'Days that are closed and not over: a clock was ahead',
-    });
-    const wait = (result: Observed): void => result.observe(this.dayRoots.waiting, { service });
-    const replace = (result: Observed): void => result.observe(this.dayRoots.replaced, { service });
-    const runAhead = (result: Observed): void => result.observe(this.dayRoots.ahead, { service });
-    waiting.addCallback(wait);
-    replaced.addCallback(replace);
-    ahead.addCallback(runAhead);
-    this.forget = () => {
-      waiting.removeCallback(wait);
-      replaced.removeCallback(replace);
-      ahead.removeCallback(runAhead);
+    const { dayRoots } = this;
+    const watch = (
+      made: { addCallback(observe: Observe): void; removeCallback(observe: Observe): void },
+      value: () => number,
+    ): (() => void) => {
+      const say: Observe = (result) => result.observe(value(), { service });
+      made.addCallback(say);
+      return () => made.removeCallback(say);
     };
+    const gauge = (name: string, description: string) => metrics.meter.createObservableGauge(name, { description });
+    const ends = [
+      watch(
+        gauge('day_roots_waiting', 'Days that are over and whose root has not been signed yet'),
+        () => dayRoots.waiting,
+      ),
+      watch(gauge('day_roots_ahead', 'Days that are closed and not over: a clock was ahead'), () => dayRoots.ahead),
+      watch(
+        gauge('day_roots_disputed', 'Days whose stored root is not the one that stands outside'),
+        () => dayRoots.disputed,
+      ),
+      watch(
+        metrics.meter.createObservableCounter('day_roots_replaced_total', {
+          description: 'Roots signed in the place of one that had been given out before, since the start',
+        }),
+        () => dayRoots.replaced,
+      ),
+    ];
+    this.forget = () => ends.forEach((end) => end());
   }
 }

@@ -11,12 +11,13 @@ import {
   leavesOn,
   makeAlone,
   rootsBeside,
+  rootsBesideOthers,
   saveChunk,
   saveRoot,
 } from '../db/day-roots.js';
 import type { Database } from '../expectations/deadlines.js';
 import { daysAhead, nextDue } from './due-days.js';
-import { givenOut, type GivenOut, type Whose } from './given-out.js';
+import { against, givenOut, type GivenOut, type Whose } from './given-out.js';
 import type { PublishedRoot, PublishedRoots } from './published-roots.js';
 
 export interface DayRootsParts extends Whose {
@@ -38,7 +39,7 @@ interface Made {
  * and without a root, or a root that was not given out, or nothing, and the next turn goes on from there.
  *
  * A root that was given out is known outside the database, which may be restored from a backup of before: none is signed without looking what
- * was said of the day, and it is said again or openly replaced.
+ * was said of the day, and it is said again or openly replaced. While the database holds another one than stands outside, nothing more is said.
  */
 export class DayRoots {
   /** Days that were over and had no root after the last turn, or when it failed. */
@@ -47,16 +48,19 @@ export class DayRoots {
   replaced = 0;
   /** Days that are closed and not over, as the last turn found it: a clock was ahead. */
   ahead = 0;
+  /** Days whose stored root is not the one that stands outside, as it was last found. */
+  disputed = 0;
   /** The newest root of which this process knows that it was given out, with all before it. */
   private told: string | undefined;
   private readonly doubted = new Set<string>();
   private toldAhead: string | undefined;
+  private readonly toldDisputed = new Set<string>();
 
   constructor(private readonly parts: DayRootsParts) {}
 
   /**
-   * How many days are over and have no root yet, before this turn. At most one is made; call again while there are more. Rejects, and makes none, while
-   * it cannot be found out what was given out.
+   * How many days are over and have no root yet, before this turn. At most one is made, and none while a stored one is disputed; call again while there
+   * are more and fewer than before. Rejects, and makes none, while it cannot be found out what was given out.
    */
   async turn(): Promise<number> {
     const { database, published } = this.parts;
@@ -65,11 +69,14 @@ export class DayRoots {
     const due = await this.due(database, now);
     this.waiting = due?.waiting ?? 0;
     if (due === undefined) {
-      if ((await lastRoot(database))?.statement !== this.told) await this.tell(await published.read());
+      if ((await lastRoot(database))?.statement === this.told) return 0;
+      const lying = await published.read();
+      if (await this.agrees(lying)) await this.tell(lying);
       return 0;
     }
     await database.transaction((manager) => closeDay(manager, due.day, now));
     const lying = await published.read();
+    if (!(await this.agrees(lying))) return due.waiting;
     const made = await database.transaction((manager) => this.make(manager, due.day, now, lying));
     // another process is at it, and tells
     if (made === undefined) return due.waiting;
@@ -97,6 +104,29 @@ export class DayRoots {
       { day: last, now: now.toISOString() },
       'a day is closed that is not over: a clock was ahead; until it is, everything is recorded for the day after it',
     );
+  }
+
+  /**
+   * False when the operator gave out another root about a day after the stored one, or instead of it: the database was restored to a time before an older
+   * backup's root replaced its own. To build on what is stored would contradict what stands, and only a person knows which history is the right one.
+   */
+  private async agrees(lying: readonly PublishedRoot[]): Promise<boolean> {
+    let disputed = 0;
+    for (const stored of await rootsBesideOthers(this.parts.database, lying)) {
+      const { later, replaces } = against(stored, lying);
+      const standing = this.newestGivenOut(stored.day, later)?.hash;
+      if (standing === undefined || standing === replaces) continue;
+      disputed += 1;
+      const statement = statementHash(stored.statement);
+      if (this.toldDisputed.has(statement + standing)) continue;
+      this.toldDisputed.add(statement + standing);
+      this.parts.log.error(
+        { day: stored.day, statement, standing },
+        'the database holds another root than the one that stands outside; no further one is signed until a person has put that right',
+      );
+    }
+    this.disputed = disputed;
+    return disputed === 0;
   }
 
   private async due(manager: Manager, now: Date): Promise<{ day: string; waiting: number } | undefined> {

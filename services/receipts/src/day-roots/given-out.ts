@@ -5,7 +5,7 @@ import {
   verifyChain,
   type SigningIdentity,
 } from '@postgang/document-package';
-import { openDayRoot, type DayRoot } from '@postgang/evidence';
+import { openDayRoot, statementHash, type DayRoot } from '@postgang/evidence';
 import type { PublishedRoot } from './published-roots.js';
 
 /** Who signs the days' roots, and the authorities whose word counts about earlier signers, beside those of the signer's own chain. */
@@ -27,16 +27,34 @@ export function givenOut(
   published: readonly PublishedRoot[],
   whose: Whose,
 ): { readonly ours: readonly GivenOut[]; readonly doubtful: readonly PublishedRoot[] } {
-  const once = new Map<string, PublishedRoot>();
-  for (const root of published) if (root.day === day && !once.has(root.hash)) once.set(root.hash, root);
   const ours: GivenOut[] = [];
   const doubtful: PublishedRoot[] = [];
-  for (const root of once.values()) {
+  for (const root of onceEach(day, published)) {
     const says = openedIfOurs(root, whose);
     if (says === undefined) doubtful.push(root);
     else ours.push({ ...root, says });
   }
   return { ours, doubtful };
+}
+
+/**
+ * What would stand against a stored root if the operator said it: what was first given out after it, or, of one that has not been given out, all that was.
+ * `replaces`: which of these it may have been made to replace.
+ */
+export function against(
+  { day, statement }: { readonly day: string; readonly statement: string },
+  published: readonly PublishedRoot[],
+): { readonly later: readonly PublishedRoot[]; readonly replaces: string | undefined } {
+  const all = onceEach(day, published);
+  const hash = statementHash(statement);
+  const at = all.findIndex((root) => root.hash === hash);
+  return { later: all.slice(at + 1), replaces: at < 0 ? openDayRoot(statement)?.says.replaces : undefined };
+}
+
+function onceEach(day: string, published: readonly PublishedRoot[]): PublishedRoot[] {
+  const once = new Map<string, PublishedRoot>();
+  for (const root of published) if (root.day === day && !once.has(root.hash)) once.set(root.hash, root);
+  return [...once.values()];
 }
 
 /** The number alone would be anybody's who makes a certificate for himself: its chain must lead to an authority. */

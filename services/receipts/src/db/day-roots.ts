@@ -61,6 +61,20 @@ export async function rootsBeside(
   );
 }
 
+/** Roots about whose day something else was given out as well, by whomever, in their order. */
+export async function rootsBesideOthers(
+  manager: Manager,
+  given: readonly { readonly day: string; readonly hash: string }[],
+): Promise<StoredRoot[]> {
+  return manager.query<StoredRoot[]>(
+    `SELECT day::text, statement FROM day_root AS r WHERE EXISTS (
+       SELECT 1 FROM unnest($1::text[], $2::text[]) AS given (day, hash)
+       WHERE given.day = r.day::text AND given.hash <> encode(sha256(convert_to(r.statement, 'UTF8')), 'hex')
+     ) ORDER BY r.day`,
+    [given.map(({ day }) => day), given.map(({ hash }) => hash)],
+  );
+}
+
 /** The day of the oldest entry: only looked for while there is no root. */
 export async function firstRecorded(manager: Manager): Promise<string | undefined> {
   const [row] = await manager.query<[{ day: string | null }]>('SELECT min(recorded_on)::text AS day FROM history');
