@@ -47,7 +47,8 @@ export class AccessPoint implements Provider, ReceiptSource {
     try {
       return fateOf(await this.ask(wish, (token, limit) => this.post(handover, token, limit)));
     } catch (error) {
-      if (error instanceof SenderNotAuthorised) return { kind: 'sender-blocked', reason: 'no-delegation' };
+      if (error instanceof SenderNotAuthorised)
+        return { kind: 'sender-blocked', reason: 'no-delegation', asked: false };
       if (error instanceof DependencyDown)
         return { kind: 'down', waitMs: error.retryAfterMs ?? RETRY_MS, reason: 'maskinporten-down' };
       if (!(error instanceof HttpUnreachable)) throw error;
@@ -187,7 +188,7 @@ export function fateOf(answer: Pick<HttpResponse, 'status' | 'headers' | 'json'>
     const waitMs = retryAfterMs(answer.headers, new Date()) ?? RETRY_MS;
     return { kind: status === 429 ? 'down' : 'retry', waitMs, reason: `status-${status}` };
   }
-  if (status === 401 || status === 403) return { kind: 'sender-blocked', reason: `status-${status}` };
+  if (status === 401 || status === 403) return { kind: 'sender-blocked', reason: `status-${status}`, asked: true };
   if (status === 400 || status === 413 || status === 415 || status === 422) {
     const problem = problemOf(answer);
     // an earlier call of ours may have got through: only asking for our own id tells

@@ -75,7 +75,7 @@ it('a letter whose token is refused goes with a new one at once, and its agency 
 
 it('an agency whose new token is refused as well waits, and is asked no third time', async () => {
   const provider = await accessPoint('none of them', 'old', 'new');
-  expect(await provider.send(handover())).toEqual({ kind: 'sender-blocked', reason: 'status-401' });
+  expect(await provider.send(handover())).toEqual({ kind: 'sender-blocked', reason: 'status-401', asked: true });
   expect(shown).toEqual(['old', 'new']);
 });
 

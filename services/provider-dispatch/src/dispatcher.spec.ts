@@ -14,13 +14,13 @@ const keys = KeyRing.parse(JSON.stringify({ internal: scope(), search: scope(), 
 const SENDER = '310000027';
 const PACKAGE = Buffer.from('sealed');
 
-function newEffect(reference: string): NewEffect {
-  const letterId = letterIdOf(SENDER, reference);
+function newEffect(reference: string, sender = SENDER): NewEffect {
+  const letterId = letterIdOf(sender, reference);
   const ids = { messageId: messageIdOf(letterId, 1), conversationId: conversationIdOf(letterId, 1) };
   const seal = (field: string, value: string): Buffer => keys.seal('provider:digipost', letterId, field, value);
   const payload = encode('letter.dispatch.v1', {
     ...ids,
-    ...{ letterId, leg: 1, sender: SENDER, reference, provider: 'digipost', providerOrganisation: '984661185' },
+    ...{ letterId, leg: 1, sender, reference, provider: 'digipost', providerOrganisation: '984661185' },
     ...{ channel: 'DIGITAL_MAILBOX', kind: 'INFORMATION', avsenderidentifikator: null, invoiceReference: null },
     ...{ packageRef: 'ref', packageSize: PACKAGE.length, packageDigest: packageDigest(PACKAGE), sealedAt: 0 },
     mailbox: {
@@ -31,7 +31,7 @@ function newEffect(reference: string): NewEffect {
     ...{ postalAddress: null, print: null },
   });
   const id = ids.messageId;
-  return { id, letterId, leg: 1, provider: 'digipost', lane: SENDER, payload, traceparent: undefined };
+  return { id, letterId, leg: 1, provider: 'digipost', lane: sender, payload, traceparent: undefined };
 }
 
 /** A ledger that writes down everything it is told, a provider that takes everything, a clock that stands still. */
@@ -42,6 +42,8 @@ function scene() {
   const queued: (readonly NewEffect[])[] = [];
   const claimable: NewEffect[] = [];
   const held: string[] = [];
+  /** Room of the lane at each claim. */
+  const rooms: number[] = [];
   const clock = { now: 0 };
   const intended = (effect: NewEffect): Effect => ({ ...effect, state: 'INTENDED', attempts: 1, fence: 1 }) as Effect;
   let onGet = (): void => undefined;
@@ -53,7 +55,10 @@ function scene() {
         inHand.map((effect) => ({ ...effect, state: 'INTENDED', attempts: 1, fence: 1 }) as Effect),
       );
     },
-    claim: () => Promise.resolve((told.emit('claimed'), claimable.splice(0).map(intended))),
+    claim: (wanted: ReadonlyMap<string, number>) => {
+      rooms.push(wanted.get('digipost') ?? 0);
+      return Promise.resolve((told.emit('claimed'), claimable.splice(0).map(intended)));
+    },
     hold: (sender: string) => {
       held.push(sender);
       return Promise.reject(new Error('the database is slow'));
@@ -85,7 +90,7 @@ function scene() {
   const dispatcher = new Dispatcher(parts);
   const answers = (given: SendResult): void => void (answer = given);
   const whileReading = (held: () => void): void => void (onGet = held);
-  return { dispatcher, told, sent, outcomes, queued, clock, claimable, held, answers, whileReading };
+  return { dispatcher, told, sent, outcomes, queued, clock, claimable, held, rooms, answers, whileReading };
 }
 
 let running: Dispatcher | undefined;
@@ -139,11 +144,14 @@ describe('an agency for which we may not send', () => {
     const { dispatcher, told, sent, outcomes, clock, claimable, held, answers } = scene();
     running = dispatcher;
     const queue = async (...references: string[]): Promise<void> => {
-      await dispatcher.queue(references.map(newEffect), []);
+      await dispatcher.queue(
+        references.map((reference) => newEffect(reference)),
+        [],
+      );
       await once(told, 'recorded');
     };
     await once(told, 'claimed');
-    answers({ kind: 'sender-blocked', reason: 'no-delegation' });
+    answers({ kind: 'sender-blocked', reason: 'no-delegation', asked: false });
     await queue('a', 'b', 'c');
     expect(sent).toHaveLength(3);
     expect(held).toEqual([SENDER]);
@@ -170,5 +178,31 @@ describe('an agency for which we may not send', () => {
     dispatcher.wake();
     await once(told, 'recorded');
     expect(sent.slice(4)).toEqual([newEffect('d').id, newEffect('e').id]);
+  });
+});
+
+describe('a lane', () => {
+  it('that is away is not opened by what Maskinporten says of one agency: nobody has asked the provider', async () => {
+    const { dispatcher, told, outcomes, clock, claimable, rooms, answers } = scene();
+    running = dispatcher;
+    await once(told, 'claimed');
+    const recorded = async (count: number): Promise<void> => {
+      while (outcomes.length < count) await once(told, 'recorded');
+    };
+    answers({ kind: 'uncertain', reason: 'status-500' });
+    await dispatcher.queue(
+      ['a', 'b', 'c'].map((reference) => newEffect(reference)),
+      [],
+    );
+    await recorded(3);
+    clock.now += 1_000;
+    rooms.length = 0;
+    answers({ kind: 'sender-blocked', reason: 'no-delegation', asked: false });
+    claimable.push(newEffect('probe', '310000108'));
+    dispatcher.wake();
+    await recorded(4);
+    await once(told, 'claimed');
+    // both times one letter probes
+    expect([rooms[0], rooms.at(-1)]).toEqual([1, 1]);
   });
 });

@@ -176,7 +176,9 @@ export class Dispatcher {
     return tryAgain(effect, 'internal');
   }
 
+  /** What the answer says of the provider. Nothing, when it was not asked: the lane stays as it is. */
   private note(lane: ProviderLane, { letterId }: Effect, result: SendResult): void {
+    if (result.kind === 'sender-blocked' && !result.asked) return;
     const { log, metrics } = this.parts.runtime;
     const was = lane.isDown;
     if (result.kind === 'down') lane.down(result.waitMs, this.now());

@@ -34,7 +34,12 @@ describe('after a call', () => {
     ],
     ['no clear answer', 1, { kind: 'uncertain', reason: 'x' }, { state: 'UNCERTAIN', waitMs: 10_000 }],
     ['away', 20, { kind: 'down', waitMs: 9, reason: 'x' }, { state: 'QUEUED', free: true }],
-    ['no right for this agency', 20, { kind: 'sender-blocked', reason: 'x' }, { state: 'QUEUED', free: true }],
+    [
+      'no right for this agency',
+      20,
+      { kind: 'sender-blocked', reason: 'x', asked: true },
+      { state: 'QUEUED', free: true },
+    ],
     ['not done', 3, { kind: 'retry', waitMs: 0, reason: 'x' }, { state: 'QUEUED', waitMs: 8_000, free: false }],
     ['not done, and it says when', 3, { kind: 'retry', waitMs: 60_000, reason: 'x' }, { waitMs: 60_000 }],
     ['not done for the last time', MOST_ATTEMPTS, { kind: 'retry', waitMs: 0, reason: 'x' }, { state: 'FAILED' }],
