@@ -11,7 +11,9 @@ const problem = (name: string) => ({ type: `https://access-point.example/problem
 describe('the fate of a hand-over', () => {
   it.each([
     [answer(201), { kind: 'handed-over' }],
-    [answer(400, problem('invalid-signature')), { kind: 'refused', reason: 'invalid-signature' }],
+    [answer(400, problem('message-invalid')), { kind: 'refused', reason: 'message-invalid' }],
+    [answer(400, problem('signature-invalid')), { kind: 'refused-ours', reason: 'signature-invalid' }],
+    [answer(400, problem('technical-sender-mismatch')), { kind: 'refused-ours', reason: 'technical-sender-mismatch' }],
     [answer(400, problem('duplicate-message-id')), { kind: 'uncertain', reason: 'duplicate-message-id' }],
     [answer(422, 'garbage'), { kind: 'refused', reason: 'status-422' }],
     [answer(401), { kind: 'sender-blocked', reason: 'status-401', asked: true }],

@@ -38,6 +38,19 @@ const RESPONSE_DAYS = 1;
 const AGAIN = { timeoutMs: 15_000 };
 type Limit = Pick<HttpRequest, 'timeoutMs'>;
 
+/** Problems that come of our key, our certificate, our settings or the making of a message, and of no letter: corner 2 checks them first. */
+const OURS: ReadonlySet<string> = new Set([
+  'certificate-expired',
+  'certificate-untrusted',
+  'invalid-multipart',
+  'invalid-queue',
+  'not-a-jws',
+  'signature-invalid',
+  'signer-mismatch',
+  'technical-sender-mismatch',
+  'token-mismatch',
+]);
+
 export class AccessPoint implements Provider, ReceiptSource {
   constructor(private readonly options: AccessPointOptions) {}
 
@@ -191,6 +204,7 @@ export function fateOf(answer: Pick<HttpResponse, 'status' | 'headers' | 'json'>
   if (status === 401 || status === 403) return { kind: 'sender-blocked', reason: `status-${status}`, asked: true };
   if (status === 400 || status === 413 || status === 415 || status === 422) {
     const problem = problemOf(answer);
+    if (OURS.has(problem)) return { kind: 'refused-ours', reason: problem };
     // an earlier call of ours may have got through: only asking for our own id tells
     return problem === 'duplicate-message-id'
       ? { kind: 'uncertain', reason: problem }

@@ -23,6 +23,8 @@ export type SendResult =
   | { readonly kind: 'uncertain'; readonly reason: string }
   /** It was not even asked, or has no time now: so it is for all letters, not for this one. No attempt is burnt. */
   | { readonly kind: 'down'; readonly waitMs: number; readonly reason: string }
+  /** Refused for what is our own in every message (key, certificate, settings), not for this letter. No attempt is burnt. */
+  | { readonly kind: 'refused-ours'; readonly reason: string }
   /** Concerns this agency only: its delegation or token. No attempt is burnt. `asked`: whether it is the provider's own word. */
   | { readonly kind: 'sender-blocked'; readonly reason: string; readonly asked: boolean };
 

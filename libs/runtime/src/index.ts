@@ -19,6 +19,7 @@ export * from './publisher.js';
 export * from './retry.js';
 export * from './scrub.js';
 export * from './sealed-record.js';
+export * from './sender-guard.js';
 export * from './service/config.js';
 export * from './service/health.js';
 export * from './service/logging.js';

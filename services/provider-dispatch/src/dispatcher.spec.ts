@@ -1,10 +1,17 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { packageDigest } from '@postgang/document-package';
-import type { DocumentStore } from '@postgang/document-store';
+import { DocumentMissing, type DocumentStore } from '@postgang/document-store';
 import { KeyRing } from '@postgang/outside';
 import { conversationIdOf, encode, letterIdOf, messageIdOf } from '@postgang/pipeline';
 import type { Handover, Provider, SendResult } from '@postgang/providers';
-import type { Effect, EffectLedger, EffectOutcome, NewEffect, Runtime } from '@postgang/runtime';
+import {
+  DEFAULT_FLOOD_LIMITS,
+  type Effect,
+  type EffectLedger,
+  type EffectOutcome,
+  type NewEffect,
+  type Runtime,
+} from '@postgang/runtime';
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { Dispatcher } from './dispatcher.js';
@@ -34,6 +41,8 @@ function newEffect(reference: string, sender = SENDER): NewEffect {
   return { id, letterId, leg: 1, provider: 'digipost', lane: sender, payload, traceparent: undefined };
 }
 
+const ENDS: ReadonlySet<EffectOutcome['state']> = new Set(['HANDED_OVER', 'REFUSED', 'FAILED']);
+
 /** A ledger that writes down everything it is told, a provider that takes everything, a clock that stands still. */
 function scene() {
   const told = new EventEmitter();
@@ -45,15 +54,18 @@ function scene() {
   /** Room of the lane at each claim. */
   const rooms: number[] = [];
   const clock = { now: 0 };
-  const intended = (effect: NewEffect): Effect => ({ ...effect, state: 'INTENDED', attempts: 1, fence: 1 }) as Effect;
-  let onGet = (): void => undefined;
+  const rows = new Map<string, Effect>();
+  const intended = (effect: NewEffect): Effect => {
+    const row = { ...effect, state: 'INTENDED', attempts: 1, fence: 1 } as Effect;
+    rows.set(row.id, row);
+    return row;
+  };
+  let onGet = (): unknown => undefined;
   const ledger = {
     queue: (effects: readonly NewEffect[]) => {
       queued.push(effects);
       const inHand = effects.filter((effect) => effect.inHand === true);
-      return Promise.resolve(
-        inHand.map((effect) => ({ ...effect, state: 'INTENDED', attempts: 1, fence: 1 }) as Effect),
-      );
+      return Promise.resolve(inHand.map(intended));
     },
     claim: (wanted: ReadonlyMap<string, number>) => {
       rooms.push(wanted.get('digipost') ?? 0);
@@ -69,8 +81,10 @@ function scene() {
     record: (ended: readonly EffectOutcome[]) => {
       outcomes.push(...ended);
       told.emit('recorded');
-      return Promise.resolve([]);
+      const atEnd = ended.filter(({ state }) => ENDS.has(state));
+      return Promise.resolve(atEnd.map(({ id, state }) => ({ ...rows.get(id), state, doneAt: new Date() }) as Effect));
     },
+    markPublished: () => Promise.resolve(),
   } as unknown as EffectLedger;
   let answer: SendResult = { kind: 'handed-over' };
   const provider = {
@@ -82,14 +96,20 @@ function scene() {
   const gauge = { addCallback: () => undefined, removeCallback: () => undefined };
   const runtime = {
     keys,
-    log: { warn: () => undefined, info: () => undefined, error: () => undefined },
-    metrics: { dependency: () => undefined, meter: { createObservableGauge: () => gauge } },
+    flood: DEFAULT_FLOOD_LIMITS,
+    publisher: { publish: () => Promise.resolve() },
+    log: { warn: () => undefined, info: () => undefined, error: () => undefined, fatal: () => undefined },
+    metrics: {
+      dependency: () => undefined,
+      senderFlood: () => undefined,
+      meter: { createObservableGauge: () => gauge },
+    },
   } as unknown as Runtime;
-  const store = { get: () => Promise.resolve((onGet(), PACKAGE)) } as unknown as DocumentStore;
+  const store = { get: async () => (await onGet(), PACKAGE) } as unknown as DocumentStore;
   const parts = { runtime, ledger, provider, store, providers: ['digipost'], now: () => clock.now };
   const dispatcher = new Dispatcher(parts);
   const answers = (given: SendResult): void => void (answer = given);
-  const whileReading = (held: () => void): void => void (onGet = held);
+  const whileReading = (held: () => unknown): void => void (onGet = held);
   return { dispatcher, told, sent, outcomes, queued, clock, claimable, held, rooms, answers, whileReading };
 }
 
@@ -204,5 +224,21 @@ describe('a lane', () => {
     await once(told, 'claimed');
     // both times one letter probes
     expect([rooms[0], rooms.at(-1)]).toEqual([1, 1]);
+  });
+
+  it.each<[string, unknown, SendResult]>([
+    ['the documents cannot be found', new DocumentMissing(), { kind: 'handed-over' }],
+    ['every message is refused', undefined, { kind: 'refused', reason: 'message-invalid' }],
+    ['our signature does not hold', undefined, { kind: 'refused-ours', reason: 'signature-invalid' }],
+  ])("does not end a day's post of fifty agencies because %s", async (_why, unreadable, answer) => {
+    const { dispatcher, told, outcomes, claimable, answers, whileReading } = scene();
+    running = dispatcher;
+    answers(answer);
+    if (unreadable !== undefined) whileReading(() => Promise.reject(unreadable));
+    await once(told, 'claimed');
+    claimable.push(...Array.from({ length: 500 }, (_, index) => newEffect(`${index}`, `3100000${10 + (index % 50)}`)));
+    dispatcher.wake();
+    while (outcomes.length < 500) await once(told, 'recorded');
+    expect(outcomes.every(({ state, free }) => state === 'QUEUED' && free)).toBe(true);
   });
 });

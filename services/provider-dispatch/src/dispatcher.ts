@@ -17,6 +17,7 @@ import { EndedEffects } from './ended-effects.js';
 import { afterSend, afterSettle, BLOCKED_MS, isUnanswered, outcome, tryAgain, VISIBILITY_LAG_MS } from './fates.js';
 import { handoverOf } from './handover.js';
 import { HeldSenders } from './held-senders.js';
+import { LaneFloods } from './lane-floods.js';
 import { ProviderLane } from './provider-lane.js';
 
 /** Longer than a call may take that begins in time, with its tokens (libs/providers, access point). */
@@ -58,9 +59,9 @@ export class Dispatcher {
   constructor(private readonly parts: DispatcherParts) {
     const { runtime, ledger, providers, now = () => performance.now() } = parts;
     this.now = now;
-    this.ended = new EndedEffects(runtime, ledger);
     this.heldSenders = new HeldSenders(runtime, BLOCKED_MS, LEASE_MS, now);
     this.lanes = new Map(providers.map((provider) => [provider, new ProviderLane(provider)]));
+    this.ended = new EndedEffects(runtime, ledger, new LaneFloods(runtime, this.lanes, now));
     this.claimer = startWorker('hand over', LOOK_MS, () => this.claim(), runtime.log);
     this.others = [
       startWorker('settle', SETTLE_EVERY_MS, () => this.settle(), runtime.log),
@@ -127,7 +128,7 @@ export class Dispatcher {
     }
     for (const effect of effects) {
       if (this.heldSenders.admits(effect.lane)) this.handOver(effect, now);
-      else this.ended.add(outcome(effect, 'QUEUED', 'sender-held', BLOCKED_MS, { free: true }));
+      else this.ended.add(effect, outcome(effect, 'QUEUED', 'sender-held', BLOCKED_MS, { free: true }));
     }
     return false;
   }
@@ -155,14 +156,14 @@ export class Dispatcher {
       const handover = await handoverOf(effect, this.parts.store, this.parts.runtime.keys);
       // unless somebody has taken it over since, which the fence tells, it was certainly not done
       if (this.now() - intendedAt > BEGUN_WITHIN_MS)
-        return this.ended.add(outcome(effect, 'QUEUED', 'held-up', 0, { free: true }));
+        return this.ended.add(effect, outcome(effect, 'QUEUED', 'held-up', 0, { free: true }));
       const result = await this.parts.provider.send(handover);
       this.note(lane, effect, result);
       if (result.kind === 'sender-blocked') this.holdSender(effect, result.reason);
-      else if (result.kind !== 'down') this.heldSenders.release(effect.lane);
-      this.ended.add(afterSend(effect, result));
+      else if (result.kind !== 'down' && result.kind !== 'refused-ours') this.heldSenders.release(effect.lane);
+      this.ended.add(effect, afterSend(effect, result));
     } catch (error) {
-      this.ended.add(this.afterError(effect, error));
+      this.ended.add(effect, this.afterError(effect, error));
     }
   }
 
@@ -182,11 +183,18 @@ export class Dispatcher {
     const { log, metrics } = this.parts.runtime;
     const was = lane.isDown;
     if (result.kind === 'down') lane.down(result.waitMs, this.now());
+    else if (result.kind === 'refused-ours') lane.down(0, this.now());
     else if (isUnanswered(result)) lane.noAnswer(letterId, this.now());
     else lane.up();
     if (was === lane.isDown) return;
     metrics.dependency(lane.provider, !lane.isDown);
-    if (lane.isDown) log.warn({ provider: lane.provider, reason: result.kind }, 'provider is away; its post waits');
+    if (result.kind === 'refused-ours')
+      log.error(
+        { provider: lane.provider, reason: result.reason },
+        'the provider refuses what is our own in every message: its post waits, nothing is refused; our key, certificate or settings must be mended',
+      );
+    else if (lane.isDown)
+      log.warn({ provider: lane.provider, reason: result.kind }, 'provider is away; its post waits');
     else log.info({ provider: lane.provider }, 'provider is back');
   }
 
@@ -210,7 +218,7 @@ export class Dispatcher {
       const answer = await this.ask(effect);
       const known = afterSettle(effect, answer, this.lanes.get(effect.provider)?.isDown);
       if (known.state === 'PARKED' && effect.state !== 'PARKED') this.logParked(effect);
-      this.ended.add(known);
+      this.ended.add(effect, known);
     });
     return effects.length === SETTLED_AT_ONCE;
   }

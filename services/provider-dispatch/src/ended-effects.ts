@@ -7,6 +7,7 @@ import {
   type Worker,
 } from '@postgang/runtime';
 import { abandonedBy, draftOf } from './fates.js';
+import type { Ended, LaneFloods } from './lane-floods.js';
 
 /** Outcomes are written down together, at most this often (milliseconds). */
 const EVERY_MS = 200;
@@ -25,7 +26,7 @@ const LEFT_BEHIND_MS = 10_000;
  * the same events go out once more under the same ids.
  */
 export class EndedEffects {
-  private waiting: EffectOutcome[] = [];
+  private waiting: Ended[] = [];
   private readonly unmarked = new Set<string>();
   private readonly recorder: Worker;
   private readonly marker: Worker;
@@ -34,14 +35,15 @@ export class EndedEffects {
   constructor(
     private readonly runtime: Runtime,
     private readonly ledger: EffectLedger,
+    private readonly floods: LaneFloods,
   ) {
     this.recorder = startWorker('record outcomes', EVERY_MS, () => this.record(), runtime.log);
     this.marker = startWorker('mark as published', MARK_EVERY_MS, () => this.mark(), runtime.log);
     this.sweeper = startWorker('publish what was left', SWEEP_EVERY_MS, () => this.sweep(), runtime.log);
   }
 
-  add(outcome: EffectOutcome): void {
-    this.waiting.push(outcome);
+  add(effect: Effect, outcome: EffectOutcome): void {
+    this.waiting.push({ effect, outcome });
   }
 
   /** Publishes ends that are in the ledger. Throws DependencyDown('kafka'); they are then swept up later. */
@@ -68,12 +70,13 @@ export class EndedEffects {
     this.waiting = [];
     let ended: Effect[];
     try {
-      ended = await this.ledger.record(taken);
+      ended = await this.ledger.record(this.floods.judge(taken));
     } catch (error) {
       // nothing is lost: they are written when the database is back, or settled by asking when we are gone by then
       this.waiting = [...taken, ...this.waiting];
       throw error;
     }
+    this.floods.count(ended);
     await this.tell(ended);
     return false;
   }

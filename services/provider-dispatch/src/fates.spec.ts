@@ -40,6 +40,7 @@ describe('after a call', () => {
       { kind: 'sender-blocked', reason: 'x', asked: true },
       { state: 'QUEUED', free: true },
     ],
+    ['a no to what is ours', 20, { kind: 'refused-ours', reason: 'x' }, { state: 'QUEUED', free: true }],
     ['not done', 3, { kind: 'retry', waitMs: 0, reason: 'x' }, { state: 'QUEUED', waitMs: 8_000, free: false }],
     ['not done, and it says when', 3, { kind: 'retry', waitMs: 60_000, reason: 'x' }, { waitMs: 60_000 }],
     ['not done for the last time', MOST_ATTEMPTS, { kind: 'retry', waitMs: 0, reason: 'x' }, { state: 'FAILED' }],

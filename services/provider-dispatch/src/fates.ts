@@ -67,6 +67,7 @@ export function afterSend(effect: Effect, result: SendResult): EffectOutcome {
     case 'sender-blocked':
       return outcome(effect, 'QUEUED', result.reason, BLOCKED_MS, { free: true });
     case 'down':
+    case 'refused-ours':
       return outcome(effect, 'QUEUED', result.reason, 0, { free: true });
     case 'retry':
       return tryAgain(effect, result.reason, result.waitMs);

@@ -17,6 +17,8 @@ export class ProviderLane {
   inFlight = 0;
   /** There may be rows that wait; what comes now would overtake them. */
   queued = true;
+  /** Nothing more goes while this process lives; see LaneFloods. */
+  isStopped = false;
   private pausedUntil = 0;
   private downs = 0;
   private readonly unanswered = new Set<string>();
@@ -25,7 +27,7 @@ export class ProviderLane {
 
   /** How many more may go now. Times are milliseconds of a monotonic clock. */
   room(now: number): number {
-    if (now < this.pausedUntil) return 0;
+    if (this.isStopped || now < this.pausedUntil) return 0;
     return Math.max(0, (this.downs > 0 ? 1 : MOST_IN_FLIGHT) - this.inFlight);
   }
 
@@ -45,11 +47,15 @@ export class ProviderLane {
   }
 
   get isDown(): boolean {
-    return this.downs > 0;
+    return this.isStopped || this.downs > 0;
   }
 
   pausedFor(now: number): number {
     return Math.max(0, this.pausedUntil - now);
+  }
+
+  stop(): void {
+    this.isStopped = true;
   }
 
   /** The provider answered: whatever it said, it is there. */
