@@ -41,6 +41,7 @@ export class HeldSenders {
         'no right to send for this agency: its post waits, nothing is refused; its delegation or token must be mended',
       );
     const known = this.held.get(sender);
+    this.told.set(`${sender} ${reason}`, { service: this.runtime.service, sender, reason });
     const waits = known !== undefined && !known.probing && known.tryAt > now;
     if (!waits)
       this.held.set(sender, { reason, until: now + 2 * this.tryEveryMs, tryAt: now + this.tryEveryMs, probing: false });
@@ -67,8 +68,6 @@ export class HeldSenders {
   }
 
   private observe(result: Parameters<Look>[0]): void {
-    const { service } = this.runtime;
-    for (const [sender, { reason }] of this.held) this.told.set(`${sender} ${reason}`, { service, sender, reason });
     for (const labels of this.told.values()) {
       const sender = labels['sender'] ?? '';
       const current = this.isHeld(sender) && this.held.get(sender)?.reason === labels['reason'];
