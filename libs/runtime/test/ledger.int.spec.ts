@@ -5,6 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import {
   CONSUMED_OFFSET_TABLE,
+  CLAIMS_BY_SENDER,
+  CLAIMS_BY_SENDER_UNDONE,
   EFFECT_SETTLING,
   EFFECT_SETTLING_UNDONE,
   EFFECT_TABLE,
@@ -27,7 +29,9 @@ beforeAll(async () => {
   const fresh = await freshDatabase();
   drop = () => fresh.drop();
   source = await new DataSource({ type: 'postgres', url: fresh.url, extra: { max: 8 } }).initialize();
-  await source.query(`${CONSUMED_OFFSET_TABLE}; ${EFFECT_TABLE}; ${EFFECT_SETTLING}; ${LEDGER_DATABASE}`);
+  await source.query(
+    `${CONSUMED_OFFSET_TABLE}; ${EFFECT_TABLE}; ${EFFECT_SETTLING}; ${LEDGER_DATABASE}; ${CLAIMS_BY_SENDER}`,
+  );
   ledger = new EffectLedger(source, (what, _provider, count) => counted.set(what, (counted.get(what) ?? 0) + count));
 });
 
@@ -63,8 +67,8 @@ async function queue(count: number, more: Partial<NewEffect> = {}, lagMs = 0): P
 }
 
 const NOW = { lagMs: 0, leaseMs: LEASE_MS };
-const claim = (most: number, provider = PROVIDER): Promise<Effect[]> =>
-  ledger.claim(new Map([[provider, most]]), LEASE_MS);
+const claim = (room: number, provider = PROVIDER, most?: ReadonlyMap<string, number>): Promise<Effect[]> =>
+  ledger.claim(new Map([[provider, room]]), LEASE_MS, most);
 
 const ended = (effect: Effect, state: EffectState, more: Partial<EffectOutcome> = {}): EffectOutcome => ({
   id: effect.id,
@@ -169,23 +173,43 @@ describe('the effect ledger', () => {
     expect(await claim(1)).toMatchObject([{ id, attempts: 1 }]);
   });
 
-  it('holds back the post of one agency and nobody else', async () => {
-    await queue(3, { lane: 'blocked' });
-    const [free] = await queue(1, { lane: 'free' });
-    await ledger.hold('blocked', 30_000);
-    expect((await claim(10)).map(({ id }) => id)).toEqual([free]);
+  it('takes of a sender no more than may go, and of the others what is oldest', async () => {
+    const held = await queue(5, { lane: 'held' });
+    const others = [...(await queue(3, { lane: 'a' })), ...(await queue(3, { lane: 'z' }))];
+    const most = new Map([
+      ['held', 1],
+      ['nobody', 0],
+    ]);
+    const some = (await claim(5, PROVIDER, most)).map(({ id }) => id);
+    expect(some).toHaveLength(5);
+    expect(some.filter((id) => held.includes(id))).toHaveLength(1);
+    await claim(1, PROVIDER, most);
+    const rest = await claim(10, PROVIDER, new Map([['held', 0]]));
+    expect(rest.filter(({ id }) => others.includes(id))).toHaveLength(rest.length);
+    expect(await claim(10)).toHaveLength(held.length + others.length - 6 - rest.length);
   });
 
-  it('holds back a long queue in parts, while others hold it back, too, and claim from it', async () => {
-    const ids = await queue(4_500, { lane: 'blocked' });
-    const claimed = await claim(10);
-    await Promise.all(Array.from({ length: 8 }, () => ledger.hold('blocked', 30_000)));
-    await ledger.hold('blocked', 30_000);
-    expect(await claim(10)).toEqual([]);
-    const [row] = await source.query<[{ waiting: number }]>(
-      "SELECT count(*)::int AS waiting FROM effect WHERE state = 'QUEUED' AND not_before > now() + interval '10 seconds'",
+  it('gives each effect to one of the workers that ask sender by sender at the same time', async () => {
+    for (const lane of ['a', 'b', 'c', 'd']) await queue(50, { lane });
+    const claims = await Promise.all(Array.from({ length: 8 }, () => claim(40, PROVIDER, new Map([['d', 3]]))));
+    const taken = claims.flat();
+    expect(new Set(taken.map(({ id }) => id)).size).toBe(taken.length);
+    expect(taken.length).toBeLessThanOrEqual(150 + 8 * 3);
+    for (const one of claims) expect(one.filter(({ lane }) => lane === 'd').length).toBeLessThanOrEqual(3);
+  });
+
+  it('lets a letter of another agency out at once, however long the queue of one that is held', async () => {
+    await source.query(
+      `INSERT INTO effect (id, letter_id, leg, provider, lane, payload)
+       SELECT gen_random_uuid(), gen_random_uuid(), 1, $1, 'held', 'p' FROM generate_series(1, 20000)`,
+      [PROVIDER],
     );
-    expect(row.waiting).toBe(ids.length - claimed.length);
+    const [free] = await queue(1, { lane: 'free' });
+    expect((await claim(64, PROVIDER, new Map([['held', 0]]))).map(({ id }) => id)).toEqual([free]);
+    const [row] = await source.query<[{ touched: number }]>(
+      "SELECT count(*)::int AS touched FROM effect WHERE lane = 'held' AND (state <> 'QUEUED' OR not_before > created_at)",
+    );
+    expect(row.touched).toBe(0);
   });
 
   it('finds what a crash left unpublished, and not what is in hand', async () => {
@@ -298,6 +322,16 @@ describe('the effect ledger', () => {
       expect(await stateOf(id)).toMatchObject({ state: 'UNCERTAIN' });
     } finally {
       await source.query(EFFECT_SETTLING);
+    }
+  });
+
+  it('can do without the index of claims by sender', async () => {
+    await source.query(CLAIMS_BY_SENDER_UNDONE);
+    try {
+      await queue(1);
+      expect(await claim(1, PROVIDER, new Map([['held', 0]]))).toHaveLength(1);
+    } finally {
+      await source.query(CLAIMS_BY_SENDER);
     }
   });
 

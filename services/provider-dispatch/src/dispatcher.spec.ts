@@ -50,9 +50,10 @@ function scene() {
   const outcomes: EffectOutcome[] = [];
   const queued: (readonly NewEffect[])[] = [];
   const claimable: NewEffect[] = [];
-  const held: string[] = [];
   /** Room of the lane at each claim. */
   const rooms: number[] = [];
+  /** What may be claimed of whom, at each claim. */
+  const limits: Record<string, number>[] = [];
   const clock = { now: 0 };
   const rows = new Map<string, Effect>();
   const intended = (effect: NewEffect): Effect => {
@@ -67,13 +68,10 @@ function scene() {
       const inHand = effects.filter((effect) => effect.inHand === true);
       return Promise.resolve(inHand.map(intended));
     },
-    claim: (wanted: ReadonlyMap<string, number>) => {
+    claim: (wanted: ReadonlyMap<string, number>, _leaseMs: number, most: ReadonlyMap<string, number>) => {
       rooms.push(wanted.get('digipost') ?? 0);
+      limits.push(Object.fromEntries(most));
       return Promise.resolve((told.emit('claimed'), claimable.splice(0).map(intended)));
-    },
-    hold: (sender: string) => {
-      held.push(sender);
-      return Promise.reject(new Error('the database is slow'));
     },
     claimUncertain: () => Promise.resolve([]),
     claimUnanswered: () => Promise.resolve([]),
@@ -110,7 +108,7 @@ function scene() {
   const dispatcher = new Dispatcher(parts);
   const answers = (given: SendResult): void => void (answer = given);
   const whileReading = (held: () => unknown): void => void (onGet = held);
-  return { dispatcher, told, sent, outcomes, queued, clock, claimable, held, rooms, answers, whileReading };
+  return { dispatcher, told, sent, outcomes, queued, clock, claimable, rooms, limits, answers, whileReading };
 }
 
 let running: Dispatcher | undefined;
@@ -161,7 +159,7 @@ describe('a letter that comes to its lane', () => {
 
 describe('an agency for which we may not send', () => {
   it('waits as a whole after one answer, burns no attempt, and is tried by one letter at a time', async () => {
-    const { dispatcher, told, sent, outcomes, clock, claimable, held, answers } = scene();
+    const { dispatcher, told, sent, outcomes, clock, claimable, limits, answers } = scene();
     running = dispatcher;
     const queue = async (...references: string[]): Promise<void> => {
       await dispatcher.queue(
@@ -174,19 +172,19 @@ describe('an agency for which we may not send', () => {
     answers({ kind: 'sender-blocked', reason: 'no-delegation', asked: false });
     await queue('a', 'b', 'c');
     expect(sent).toHaveLength(3);
-    expect(held).toEqual([SENDER]);
 
     claimable.push(newEffect('d'), newEffect('e'));
     dispatcher.wake();
     await once(told, 'recorded');
     expect(sent).toHaveLength(3);
+    expect(limits.at(-1)).toEqual({ [SENDER]: 0 });
 
     clock.now += 30_000;
     claimable.push(newEffect('d'), newEffect('e'));
     dispatcher.wake();
     await once(told, 'recorded');
     expect(sent.slice(3)).toEqual([newEffect('d').id]);
-    expect(held).toEqual([SENDER, SENDER]);
+    expect(limits.at(-1)).toEqual({ [SENDER]: 1 });
     expect(outcomes.every(({ state, free, waitMs }) => state === 'QUEUED' && free && waitMs === 30_000)).toBe(true);
 
     clock.now += 30_000;
@@ -226,7 +224,7 @@ describe('a lane', () => {
     expect([rooms[0], rooms.at(-1)]).toEqual([1, 1]);
   });
 
-  it.each<[string, unknown, SendResult]>([
+  it.each<[string, Error | undefined, SendResult]>([
     ['the documents cannot be found', new DocumentMissing(), { kind: 'handed-over' }],
     ['every message is refused', undefined, { kind: 'refused', reason: 'message-invalid' }],
     ['our signature does not hold', undefined, { kind: 'refused-ours', reason: 'signature-invalid' }],

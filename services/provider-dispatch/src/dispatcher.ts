@@ -117,7 +117,7 @@ export class Dispatcher {
     for (const [provider, room] of rooms) this.laneOf(provider).inFlight += room;
     let effects: Effect[] = [];
     try {
-      effects = await this.parts.ledger.claim(rooms, LEASE_MS);
+      effects = await this.parts.ledger.claim(rooms, LEASE_MS, this.heldSenders.most());
     } finally {
       const byProvider = Map.groupBy(effects, ({ provider }) => provider);
       for (const [provider, room] of rooms) {
@@ -159,7 +159,8 @@ export class Dispatcher {
         return this.ended.add(effect, outcome(effect, 'QUEUED', 'held-up', 0, { free: true }));
       const result = await this.parts.provider.send(handover);
       this.note(lane, effect, result);
-      if (result.kind === 'sender-blocked') this.holdSender(effect, result.reason);
+      // a lapsed delegation is that agency's alone: its post waits, everybody else's goes on
+      if (result.kind === 'sender-blocked') this.heldSenders.hold(effect.lane, result.reason);
       else if (result.kind !== 'down' && result.kind !== 'refused-ours') this.heldSenders.release(effect.lane);
       this.ended.add(effect, afterSend(effect, result));
     } catch (error) {
@@ -196,20 +197,6 @@ export class Dispatcher {
     else if (lane.isDown)
       log.warn({ provider: lane.provider, reason: result.kind }, 'provider is away; its post waits');
     else log.info({ provider: lane.provider }, 'provider is back');
-  }
-
-  /** A lapsed delegation is that agency's alone: its post waits, everybody else's goes on. */
-  private holdSender({ lane: sender }: Effect, reason: string): void {
-    if (!this.heldSenders.hold(sender, reason)) return;
-    const { ledger, runtime } = this.parts;
-    // the answer is known whatever becomes of this: rows that are not put off now are when they are claimed
-    const putOff = ledger
-      .hold(sender, BLOCKED_MS)
-      .catch((error: unknown) =>
-        runtime.log.warn({ err: error, sender }, 'not all letters of a held sender were put off'),
-      )
-      .finally(() => this.calls.delete(putOff));
-    this.calls.add(putOff);
   }
 
   private async settle(): Promise<boolean> {

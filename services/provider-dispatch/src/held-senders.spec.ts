@@ -34,7 +34,7 @@ function scene() {
 describe('an agency whose post is held', () => {
   it('is told of once, however many of its letters hear the same answer', () => {
     const { senders, alarms, gauge } = scene();
-    expect([senders.hold(SENDER, 'no-delegation'), senders.hold(SENDER, 'no-delegation')]).toEqual([true, false]);
+    for (let letter = 0; letter < 64; letter++) senders.hold(SENDER, 'no-delegation');
     expect(alarms).toHaveLength(1);
     expect(gauge()).toEqual([1]);
     expect(senders.admits('310000035')).toBe(true);
@@ -44,9 +44,12 @@ describe('an agency whose post is held', () => {
     const { senders, clock, alarms } = scene();
     senders.hold(SENDER, 'no-delegation');
     expect(senders.admits(SENDER)).toBe(false);
+    expect([...senders.most()]).toEqual([[SENDER, 0]]);
     clock.now += TRY_EVERY_MS;
+    expect([...senders.most()]).toEqual([[SENDER, 1]]);
     expect([senders.admits(SENDER), senders.admits(SENDER)]).toEqual([true, false]);
-    expect(senders.hold(SENDER, 'no-delegation')).toBe(true);
+    expect([...senders.most()]).toEqual([[SENDER, 0]]);
+    senders.hold(SENDER, 'no-delegation');
     clock.now += TRY_EVERY_MS - 1;
     expect(senders.admits(SENDER)).toBe(false);
     expect(alarms).toHaveLength(1);
@@ -70,6 +73,7 @@ describe('an agency whose post is held', () => {
     expect(senders.admits(SENDER)).toBe(true);
     senders.release(SENDER);
     expect([senders.admits(SENDER), senders.admits(SENDER)]).toEqual([true, true]);
+    expect(senders.most().size).toBe(0);
     expect(gauge()).toEqual([0]);
     senders.stop();
     expect(gauge()).toEqual([]);

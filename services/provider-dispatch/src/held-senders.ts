@@ -32,8 +32,7 @@ export class HeldSenders {
     this.stop = () => gauge.removeCallback(look);
   }
 
-  /** False when its letters wait already. */
-  hold(sender: string, reason: string): boolean {
+  hold(sender: string, reason: string): void {
     const now = this.now();
     if (!this.isHeld(sender))
       this.runtime.log.error(
@@ -45,7 +44,6 @@ export class HeldSenders {
     const waits = known !== undefined && !known.probing && known.tryAt > now;
     if (!waits)
       this.held.set(sender, { reason, until: now + 2 * this.tryEveryMs, tryAt: now + this.tryEveryMs, probing: false });
-    return !waits;
   }
 
   /** Whether a letter of theirs may go: any, while they are not held; one at a time, when it is time to try. */
@@ -56,6 +54,12 @@ export class HeldSenders {
     if (known.tryAt > now) return false;
     this.held.set(sender, { ...known, tryAt: now + this.probeMs, probing: true });
     return true;
+  }
+
+  /** Of whom no more than so many letters are worth claiming: one of whoever may try, none of the others that are held. */
+  most(): ReadonlyMap<string, number> {
+    const now = this.now();
+    return new Map([...this.held].map(([sender, { tryAt }]) => [sender, tryAt > now ? 0 : 1]));
   }
 
   /** A letter of theirs was taken to the provider. */

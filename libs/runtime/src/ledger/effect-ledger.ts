@@ -127,8 +127,29 @@ const intendedFirst = ({ perhapsDone: _, inHand: __, ...effect }: NewEffect): Ef
   reason: null,
   doneAt: null,
 });
-/** Rows that one statement puts off. */
-const HELD_AT_ONCE = 2_000;
+/** What is due in a provider's lane. */
+const OLDEST = `SELECT id FROM effect WHERE state = 'QUEUED' AND provider = lane.provider AND not_before <= now()
+                ORDER BY not_before LIMIT lane.room FOR UPDATE SKIP LOCKED`;
+/**
+ * The same, sender by sender: whoever's oldest is the oldest comes first. The index is asked once for each sender that has something there, and never
+ * reads past rows that may not be taken, however many.
+ */
+const OLDEST_BY_SENDER = `
+  WITH RECURSIVE head AS (
+    (SELECT e.lane AS sender, e.not_before FROM effect AS e WHERE e.state = 'QUEUED' AND e.provider = lane.provider
+     ORDER BY e.lane, e.not_before LIMIT 1)
+    UNION ALL
+    SELECT next.* FROM head CROSS JOIN LATERAL (
+      SELECT e.lane, e.not_before FROM effect AS e WHERE e.state = 'QUEUED' AND e.provider = lane.provider AND e.lane > head.sender
+      ORDER BY e.lane, e.not_before LIMIT 1) AS next)
+  SELECT oldest.id
+  FROM (SELECT head.sender, least(lane.room, coalesce(limited.most, lane.room)) AS most
+        FROM head LEFT JOIN unnest($4::text[], $5::int[]) AS limited(sender, most) USING (sender)
+        WHERE head.not_before <= now() AND coalesce(limited.most, 1) > 0 ORDER BY head.not_before) AS one
+  CROSS JOIN LATERAL (SELECT e.id FROM effect AS e
+                      WHERE e.state = 'QUEUED' AND e.provider = lane.provider AND e.lane = one.sender AND e.not_before <= now()
+                      ORDER BY e.not_before LIMIT one.most FOR UPDATE SKIP LOCKED) AS oldest
+  LIMIT lane.room`;
 const isInHand = ({ inHand, perhapsDone }: NewEffect): boolean => inHand === true && perhapsDone !== true;
 /** TypeORM answers UPDATE … RETURNING with rows and their count. */
 const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?? []).map(effectOf);
@@ -256,34 +277,27 @@ export class EffectLedger {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** Takes up to so many rows of each provider and commits the intention. Other workers skip them. */
-  async claim(rooms: ReadonlyMap<string, number>, leaseMs: number): Promise<Effect[]> {
+  /**
+   * Takes up to so many rows of each provider and commits the intention, oldest first. Other workers skip them. `most`: of which senders no more than so many
+   * for each provider, or none, may be taken; those of others never stand behind them.
+   */
+  async claim(
+    rooms: ReadonlyMap<string, number>,
+    leaseMs: number,
+    most: ReadonlyMap<string, number> = new Map(),
+  ): Promise<Effect[]> {
+    const limited = most.size === 0 ? [] : [[...most.keys()], [...most.values()]];
     const claimed = updated(
       await this.database.query(
         `UPDATE effect SET state = 'INTENDED', attempts = attempts + 1, fence = fence + 1, lease_until = now() + $3 * interval '1 millisecond'
          WHERE id = ANY(ARRAY(SELECT due.id FROM unnest($1::text[], $2::int[]) AS lane(provider, room)
-           CROSS JOIN LATERAL (SELECT id FROM effect WHERE state = 'QUEUED' AND provider = lane.provider AND not_before <= now()
-                               ORDER BY not_before LIMIT lane.room FOR UPDATE SKIP LOCKED) AS due))
+           CROSS JOIN LATERAL (${most.size === 0 ? OLDEST : OLDEST_BY_SENDER}) AS due))
          RETURNING ${COLUMNS}`,
-        [[...rooms.keys()], [...rooms.values()], leaseMs],
+        [[...rooms.keys()], [...rooms.values()], leaseMs, ...limited],
       ),
     );
     for (const { provider } of claimed) this.onCounted('intended', provider, 1);
     return claimed;
-  }
-
-  /**
-   * What waits in a lane and would be due in less than half of that time is not tried for so long: one answer tells for all that wait behind it. A part at a
-   * time, past those that somebody else has locked.
-   */
-  async hold(lane: string, waitMs: number): Promise<void> {
-    for (let count = HELD_AT_ONCE; count === HELD_AT_ONCE;)
-      [, count] = await this.database.query<[unknown, number]>(
-        `UPDATE effect SET not_before = now() + $2 * interval '1 millisecond'
-         WHERE id = ANY(ARRAY(SELECT id FROM effect WHERE state = 'QUEUED' AND lane = $1 AND not_before < now() + $2 * interval '0.5 milliseconds'
-                              LIMIT ${HELD_AT_ONCE} FOR UPDATE SKIP LOCKED))`,
-        [lane, waitMs],
-      );
   }
 
   /** Takes rows whose outcome is unclear, parked ones too, and those whose lease ran out: whoever held them is gone. */

@@ -50,3 +50,11 @@ export const LEDGER_DATABASE = `
     identity text NOT NULL
   )`;
 export const LEDGER_DATABASE_UNDONE = 'DROP TABLE ledger_database';
+
+/** DDL of what claiming sender by sender needs; and its undoing. */
+export const CLAIMS_BY_SENDER = `
+  CREATE INDEX effect_queued_by_sender ON effect (provider, lane, not_before) WHERE state = 'QUEUED';
+  DROP INDEX effect_lane`;
+export const CLAIMS_BY_SENDER_UNDONE = `
+  CREATE INDEX effect_lane ON effect (lane) WHERE state = 'QUEUED';
+  DROP INDEX effect_queued_by_sender`;
