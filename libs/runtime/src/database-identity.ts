@@ -12,7 +12,7 @@ export const DATABASE_IDENTITY = `(SELECT CASE WHEN NOT pg_is_in_recovery() THEN
 export type Verify = (client: PoolClient, done: (error?: Error) => void) => void;
 
 /**
- * Holds a pool to the database of its first connection. One that was restored or replaced under a running service knows nothing of what was done
+ * Holds pools to the database of the first connection of any of them. One that was restored or replaced under a running service knows nothing of what was done
  * since: `onReplaced` hears of it before any statement goes there, and no connection to it is given out.
  */
 export function holdToOneDatabase(onReplaced: (error: Error) => void): Verify {

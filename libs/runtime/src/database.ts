@@ -8,7 +8,7 @@ import {
   type MigrationInterface,
   type ObjectLiteral,
 } from 'typeorm';
-import { holdToOneDatabase } from './database-identity.js';
+import type { Verify } from './database-identity.js';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -18,8 +18,8 @@ export interface DatabaseOptions {
   readonly entities: readonly EntityTarget<ObjectLiteral>[];
   readonly migrations: readonly (new () => MigrationInterface)[];
   readonly onStatement: () => void;
-  /** The database was restored, or another one took its place, while it was open. Without it nobody looks. */
-  readonly onReplaced?: (error: Error) => void;
+  /** Looks at every new connection; one for all that is opened of a database (`holdToOneDatabase`). Without it nobody looks. */
+  readonly verify?: Verify;
   /** A connection on which nothing comes or goes for so long is given up, milliseconds. Longer than any statement may take. */
   readonly silenceMs?: number;
 }
@@ -31,6 +31,9 @@ const MIGRATION_TIMEOUT_MS = 1_800_000;
 /** A client that vanished without a word is noticed in a minute, and what it had locked is free: the system's own default is two hours. */
 const KEEPALIVE = '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3';
 
+/** A server that works for minutes does not read, and would not notice that nobody waits for it any more. */
+const CLIENT_CHECK_MS = 10_000;
+
 /** Opens the schema and brings it up to date. Services starting together wait for each other at an advisory lock. */
 export async function openDatabase(options: DatabaseOptions): Promise<DataSource> {
   await migrate(options);
@@ -38,12 +41,49 @@ export async function openDatabase(options: DatabaseOptions): Promise<DataSource
     max: options.pool,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     stream: () => quittingWhenSilent(options.silenceMs ?? SILENCE_MS),
-    ...(options.onReplaced === undefined ? {} : { verify: holdToOneDatabase(options.onReplaced) }),
+    ...verifying(options),
   });
   return source.initialize();
 }
 
-const sourceOf = (options: DatabaseOptions, extra: Readonly<Record<string, unknown>>): DataSource =>
+export interface Patience {
+  /** How long a statement may take, milliseconds. */
+  readonly statementMs: number;
+  /** Ends it at once, whatever is being waited for. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One transaction on a connection of its own, for what takes longer than a statement on a letter's way may: while the server works it says nothing, and that
+ * silence is not given up. The database has been opened before. When this process dies the server notices while it works, and what was locked is free.
+ */
+export async function transactPatiently<T>(
+  options: Omit<DatabaseOptions, 'pool' | 'silenceMs'>,
+  { statementMs, signal }: Patience,
+  work: (manager: Manager) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const source = sourceOf(options, {
+    max: 1,
+    statement_timeout: statementMs,
+    stream: () => quittingWhenSilent(statementMs + SILENCE_MS, signal),
+    options: `${optionsOf(options)} -c client_connection_check_interval=${CLIENT_CHECK_MS}`,
+    ...verifying(options),
+  });
+  await source.initialize();
+  try {
+    return await source.transaction(work);
+  } finally {
+    await source.destroy();
+  }
+}
+
+const verifying = ({ verify }: Pick<DatabaseOptions, 'verify'>): { verify?: Verify } =>
+  verify === undefined ? {} : { verify };
+
+const optionsOf = ({ schema }: Pick<DatabaseOptions, 'schema'>): string => `-c search_path=${schema} ${KEEPALIVE}`;
+
+const sourceOf = (options: Omit<DatabaseOptions, 'pool'>, extra: Readonly<Record<string, unknown>>): DataSource =>
   new DataSource({
     type: 'postgres',
     url: options.url,
@@ -56,7 +96,7 @@ const sourceOf = (options: DatabaseOptions, extra: Readonly<Record<string, unkno
     extra: {
       connectionTimeoutMillis: 5_000,
       idle_in_transaction_session_timeout: 60_000,
-      options: `-c search_path=${options.schema} ${KEEPALIVE}`,
+      options: optionsOf(options),
       application_name: options.schema,
       ...extra,
     },
@@ -66,8 +106,8 @@ const sourceOf = (options: DatabaseOptions, extra: Readonly<Record<string, unkno
  * The statement timeout is kept by the server. When a network in between drops the connection without telling anybody, nobody keeps it: a
  * statement would wait for ever, and its partition with it.
  */
-function quittingWhenSilent(ms: number): Socket {
-  const socket = new Socket();
+function quittingWhenSilent(ms: number, signal?: AbortSignal): Socket {
+  const socket = new Socket(signal === undefined ? {} : { signal });
   socket.setTimeout(ms, () =>
     socket.destroy(Object.assign(new Error('the database does not answer'), { code: 'ETIMEDOUT' })),
   );

@@ -4,7 +4,13 @@ import { eventually, freshDatabase, testServers } from '@postgang/testing';
 import { TcpProxy } from '@postgang/testing/faults';
 import pg from 'pg';
 import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
-import { classifyDatabaseError, openDatabase } from '../src/index.js';
+import {
+  classifyDatabaseError,
+  holdToOneDatabase,
+  openDatabase,
+  transactPatiently,
+  type Manager,
+} from '../src/index.js';
 
 /** Longer than a statement of a service may take. */
 const LONG_SECONDS = 16;
@@ -33,7 +39,7 @@ afterAll(() => drop());
 const open = (
   schema: string,
   migrations: readonly (new () => MigrationInterface)[] = [],
-  more: { url?: string; silenceMs?: number; onReplaced?: (error: Error) => void } = {},
+  more: { url?: string; silenceMs?: number; verify?: ReturnType<typeof holdToOneDatabase> } = {},
 ): Promise<DataSource> =>
   openDatabase({ url, schema, pool: 2, entities: [], migrations, onStatement: () => undefined, ...more });
 
@@ -81,7 +87,7 @@ describe('the database of a service', () => {
 
   it('is the same one after its server ended every connection', async () => {
     const replaced: Error[] = [];
-    const source = await open('five', [], { onReplaced: (error) => replaced.push(error) });
+    const source = await open('five', [], { verify: holdToOneDatabase((error) => replaced.push(error)) });
     try {
       await source.query('CREATE TABLE kept AS SELECT 1 AS n');
       await endConnections(url);
@@ -96,7 +102,8 @@ describe('the database of a service', () => {
     const replaced: Error[] = [];
     const original = await freshDatabase();
     const name = new URL(original.url).pathname.slice(1);
-    const source = await open('six', [], { url: original.url, onReplaced: (error) => replaced.push(error) });
+    const verify = holdToOneDatabase((error) => replaced.push(error));
+    const source = await open('six', [], { url: original.url, verify });
     try {
       await source.query('CREATE TABLE written (n int)');
       await endConnections(original.url);
@@ -110,11 +117,53 @@ describe('the database of a service', () => {
       await eventually('it noticed', async () => (await write(), replaced.length > 0) || undefined);
       expect(replaced[0]?.message).toContain('another one than at the start');
       expect(classifyDatabaseError(await write())).toBeInstanceOf(DependencyDown);
+      // nor does a connection that is opened beside it
+      const beside = transactPatiently(
+        { ...{ schema: 'six', entities: [], migrations: [], onStatement: () => undefined }, url: original.url, verify },
+        { statementMs: 5_000, signal: new AbortController().signal },
+        (manager) => manager.query('INSERT INTO written VALUES (2)'),
+      );
+      await expect(beside).rejects.toThrow('another one than at the start');
       expect(await inDatabase(original.url, 'SELECT n FROM six.written')).toEqual([]);
     } finally {
       await source.destroy();
       await original.drop();
     }
+  }, 60_000);
+});
+
+describe('a transaction beside the way of letters', () => {
+  const transact = <T>(
+    statementMs: number,
+    work: (manager: Manager) => Promise<T>,
+    signal = new AbortController().signal,
+  ): Promise<T> =>
+    transactPatiently(
+      { url, schema: 'beside', entities: [], migrations: [], onStatement: () => undefined },
+      { statementMs, signal },
+      work,
+    );
+  const backends = (): Promise<unknown[]> =>
+    inDatabase(url, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'beside'");
+
+  it('may be silent for as long as its statements may take, which the server ends', async () => {
+    const limits = (manager: Manager): Promise<unknown> =>
+      manager.query("SELECT current_setting('statement_timeout') AS limit FROM pg_sleep(1)");
+    expect(await transact(1_800_000, limits)).toEqual([{ limit: '30min' }]);
+    const failed = await transact(500, limits).catch((error: unknown) => error);
+    expect(failed).toMatchObject({ code: '57014' });
+    expect(await backends()).toEqual([]);
+  });
+
+  it('is given up at once when the service stops, and the server soon works no more', async () => {
+    const stop = new AbortController();
+    const long = transact(600_000, (manager) => manager.query('SELECT pg_sleep(500)'), stop.signal);
+    void long.catch(() => undefined);
+    await eventually('it', async () => (await backends()).length > 0 || undefined);
+    stop.abort(new Error('the service stops'));
+    await expect(long).rejects.toThrow();
+    await eventually('its end', async () => (await backends()).length === 0 || undefined, 30_000);
+    await expect(transact(1_000, () => Promise.resolve(), stop.signal)).rejects.toThrow('the service stops');
   }, 60_000);
 });
 

@@ -10,6 +10,7 @@ import {
   openDatabase,
   Publisher,
   TopicReader,
+  transactPatiently,
   type Manager,
 } from '@postgang/runtime';
 import type { Clock } from '@postgang/outside';
@@ -84,12 +85,18 @@ export class DayRootsRig {
   }
 
   private async open(): Promise<void> {
+    this.database = await this.opened();
+  }
+
+  /** Another process's connections. */
+  opened(more: { readonly silenceMs?: number } = {}): ReturnType<typeof openDatabase> {
+    return openDatabase({ ...this.options, ...more });
+  }
+
+  private get options(): Parameters<typeof openDatabase>[0] {
     const { migrations } = service.database as NonNullable<typeof service.database>;
     const statement = (): void => undefined;
-    this.database = await openDatabase({
-      ...{ url: this.url, schema: 'receipts', pool: 6, entities: [] },
-      ...{ migrations, onStatement: statement },
-    });
+    return { ...{ url: this.url, schema: 'receipts', pool: 6, entities: [] }, migrations, onStatement: statement };
   }
 
   /** Another process, or the same after its start. `brokers`: where it thinks Kafka is. */
@@ -101,6 +108,8 @@ export class DayRootsRig {
     return new DayRoots({
       ...{ database: this.database, clock: this.clock, published: this.published() },
       ...{ signer: this.operator, trust: [] },
+      transactPatiently: (work) =>
+        transactPatiently(this.options, { statementMs: 60_000, signal: new AbortController().signal }, work),
       log: { info: line('info'), warn: line('warn'), error: line('error') } as DayRootsParts['log'],
       ...other,
     });

@@ -154,6 +154,25 @@ describe('a day that is over', () => {
         await expect(rig.database.query(change)).rejects.toThrow('is append-only');
   });
 
+  it('gets its root also when sorting its entries takes longer than a connection may be silent', async () => {
+    await know(letters(1));
+    rig.now = TUESDAY;
+    await closeAll(dayRoots());
+    await know(letters(3));
+    await rig.database.query('ALTER TABLE receipts.history RENAME TO history_rows');
+    await rig.database.query(
+      'CREATE VIEW receipts.history AS SELECT h.* FROM receipts.history_rows h, (SELECT pg_sleep(2) OFFSET 0) AS slow',
+    );
+    const database = await rig.opened({ silenceMs: 1_000 });
+    try {
+      rig.now = new Date(TUESDAY.getTime() + 24 * 60 * MINUTE_MS);
+      await closeAll(rig.dayRoots({ database }));
+    } finally {
+      await database.destroy();
+    }
+    expect((await roots()).map(({ size }) => size)).toEqual([1, 3]);
+  });
+
   it('that a crash left closed without a root gets its root, with the moment it was closed', async () => {
     await know(letters(2));
     rig.now = new Date(TUESDAY.getTime() + MINUTE_MS);

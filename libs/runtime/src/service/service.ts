@@ -8,7 +8,15 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
 import type { z } from 'zod';
-import { classifyDatabaseError, openDatabase } from '../database.js';
+import { holdToOneDatabase } from '../database-identity.js';
+import {
+  classifyDatabaseError,
+  openDatabase,
+  transactPatiently,
+  type DatabaseOptions,
+  type Manager,
+  type Patience,
+} from '../database.js';
 import { DEFAULT_FLOOD_LIMITS, type FloodLimits } from '../flood-guard.js';
 import { KafkaBatchServer } from '../kafka/batch-server.js';
 import {
@@ -70,6 +78,8 @@ export interface Runtime {
   readonly flood: FloodLimits;
   readonly metrics: ServiceMetrics;
   readonly database: DataSource;
+  /** A transaction beside the letters' way, on a connection of its own, whose statements may take long. */
+  readonly transactPatiently: <T>(patience: Patience, work: (manager: Manager) => Promise<T>) => Promise<T>;
   readonly redis: Redis | undefined;
   /**
    * Whether the database stands behind what was committed to the broker: restored from a backup, it does not know what was done since. For services
@@ -155,11 +165,16 @@ async function start<C extends RuntimeConfig>(
   closing.push(() => producer.disconnect());
   const sender = new BatchingSender(producer, kafkaSettings.topicPrefix, (records) => metrics.produceRequest(records));
   closing.push(() => sender.flush());
-  const database = service.database === undefined ? undefined : await database_(service, config, metrics, fatal);
+  const stored =
+    service.database === undefined ? undefined : databaseOptions(service, config, () => metrics.sqlStatement(), fatal);
+  const database = stored === undefined ? undefined : await openDatabase(stored);
   if (database !== undefined) closing.push(() => database.destroy());
   const redis = config.REDIS_URL === undefined ? undefined : openRedis(config.REDIS_URL, log);
   if (redis !== undefined) closing.push(() => Promise.resolve(redis.disconnect()));
   redis?.on('ready', () => counted.dependency('redis', true)).on('close', () => counted.dependency('redis', false));
+  const stateless = (): never => {
+    throw new Error(`${service.name} keeps no state`);
+  };
   const runtime: Runtime = {
     service: service.name,
     log,
@@ -171,9 +186,9 @@ async function start<C extends RuntimeConfig>(
     flood: { ...DEFAULT_FLOOD_LIMITS, share: config.FLOOD_SHARE, ...service.flood },
     metrics,
     get database(): DataSource {
-      if (database === undefined) throw new Error(`${service.name} keeps no state`);
-      return database;
+      return database ?? stateless();
     },
+    transactPatiently: (patience, work) => transactPatiently(stored ?? stateless(), patience, work),
     redis,
     isRestored: () =>
       isBehindBroker(
@@ -290,23 +305,23 @@ async function start<C extends RuntimeConfig>(
   };
 }
 
-function database_<C extends RuntimeConfig>(
+function databaseOptions<C extends RuntimeConfig>(
   service: Service<C>,
   config: C,
-  metrics: ServiceMetrics,
+  onStatement: () => void,
   onReplaced: (error: Error) => void,
-): Promise<DataSource> {
+): DatabaseOptions {
   if (config.POSTGRES_URL === undefined) throw new Error(`${service.name}: POSTGRES_URL is not set`);
   const { entities, migrations } = service.database as NonNullable<Service<C>['database']>;
-  return openDatabase({
+  return {
     url: config.POSTGRES_URL,
     schema: service.name.replaceAll('-', '_'),
     pool: config.POSTGRES_POOL,
     entities,
     migrations,
-    onStatement: () => metrics.sqlStatement(),
-    onReplaced,
-  });
+    onStatement,
+    verify: holdToOneDatabase(onReplaced),
+  };
 }
 
 /** Redis may be away at any time: commands fail at once instead of queueing, and nobody waits for it at start. */

@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { certificatesFromPem, signingIdentityFromPem } from '@postgang/document-package';
 import { CONFIG, RUNTIME, startWorker, type Runtime, type Worker } from '@postgang/runtime';
 import type { ReceiptsConfig } from '../config.js';
+import { LEAVES_WITHIN_MS } from '../db/day-roots.js';
 import { DayRoots } from './day-roots.js';
 import { PublishedRoots } from './published-roots.js';
 
@@ -13,6 +14,7 @@ type Observed = { observe(value: number, labels: Record<string, string>): void }
 export class DayRootWorker implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly dayRoots: DayRoots;
   private readonly published: PublishedRoots;
+  private readonly stopping = new AbortController();
   private worker: Worker | undefined;
   private forget = (): void => undefined;
 
@@ -24,6 +26,8 @@ export class DayRootWorker implements OnApplicationBootstrap, OnApplicationShutd
     this.published = new PublishedRoots(runtime);
     this.dayRoots = new DayRoots({
       ...{ database, clock, log, published: this.published },
+      transactPatiently: (work) =>
+        runtime.transactPatiently({ statementMs: LEAVES_WITHIN_MS, signal: this.stopping.signal }, work),
       signer: signingIdentityFromPem(config.OPERATOR_KEY, config.OPERATOR_CHAIN),
       trust: certificatesFromPem(config.RECEIPT_TRUST),
     });
@@ -36,6 +40,7 @@ export class DayRootWorker implements OnApplicationBootstrap, OnApplicationShutd
 
   async onApplicationShutdown(): Promise<void> {
     this.published.stop();
+    this.stopping.abort(new Error('the service stops'));
     await this.worker?.stop();
     this.forget();
   }

@@ -22,12 +22,14 @@ import type { PublishedRoot, PublishedRoots } from './published-roots.js';
 
 export interface DayRootsParts extends Whose {
   readonly database: Database;
+  /** For the making of a root, which may take minutes. */
+  readonly transactPatiently: (work: (manager: Manager) => Promise<Made | undefined>) => Promise<Made | undefined>;
   readonly clock: Clock;
   readonly published: Pick<PublishedRoots, 'read' | 'publish'>;
   readonly log: Pick<Runtime['log'], 'info' | 'warn' | 'error'>;
 }
 
-interface Made {
+export interface Made {
   readonly statement: string;
   /** What had been given out about the day before; `statement` is the same or replaces it. */
   readonly before: GivenOut | undefined;
@@ -77,7 +79,7 @@ export class DayRoots {
     await database.transaction((manager) => closeDay(manager, due.day, now));
     const lying = await published.read();
     if (!(await this.agrees(lying))) return due.waiting;
-    const made = await database.transaction((manager) => this.make(manager, due.day, now, lying));
+    const made = await this.parts.transactPatiently((manager) => this.make(manager, due.day, now, lying));
     // another process is at it, and tells
     if (made === undefined) return due.waiting;
     this.waiting -= 1;

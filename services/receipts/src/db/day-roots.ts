@@ -87,10 +87,14 @@ export async function closedAt(manager: Manager, day: string): Promise<Date> {
   return row.closed_at;
 }
 
-/** Every letter with an entry of that day, in id order, page by page: a day of a million letters does not fit into memory. */
+/** Sorting a large day takes longer than any statement on a letter's way may, milliseconds. */
+export const LEAVES_WITHIN_MS = 15 * 60_000;
+
+/**
+ * Every letter with an entry of that day, in id order, page by page: a day of a million letters does not fit into memory. The first page comes when all have
+ * been sorted, within {@link LEAVES_WITHIN_MS}, and nothing is heard until then: a transaction that is given up sooner never makes the root.
+ */
 export async function* leavesOn(manager: Manager, day: string): AsyncGenerator<readonly Leaf[]> {
-  // sorting a large day takes longer than any statement of a letter's way may
-  await manager.query("SET LOCAL statement_timeout = '15min'");
   await manager.query(
     `DECLARE leaves NO SCROLL CURSOR FOR
      SELECT DISTINCT ON (letter_id) letter_id AS "letterId", seq, hash AS head FROM history
