@@ -21,7 +21,7 @@ const keys = KeyRing.parse(JSON.stringify({ internal: scope(), search: scope(), 
 const SENDER = '310000027';
 const PACKAGE = Buffer.from('sealed');
 
-function newEffect(reference: string, sender = SENDER): NewEffect {
+function newEffect(reference: string, sender = SENDER, packageSize = PACKAGE.length): NewEffect {
   const letterId = letterIdOf(sender, reference);
   const ids = { messageId: messageIdOf(letterId, 1), conversationId: conversationIdOf(letterId, 1) };
   const seal = (field: string, value: string): Buffer => keys.seal('provider:digipost', letterId, field, value);
@@ -29,7 +29,7 @@ function newEffect(reference: string, sender = SENDER): NewEffect {
     ...ids,
     ...{ letterId, leg: 1, sender, reference, provider: 'digipost', providerOrganisation: '984661185' },
     ...{ channel: 'DIGITAL_MAILBOX', kind: 'INFORMATION', avsenderidentifikator: null, invoiceReference: null },
-    ...{ packageRef: 'ref', packageSize: PACKAGE.length, packageDigest: packageDigest(PACKAGE), sealedAt: 0 },
+    ...{ packageRef: 'ref', packageSize, packageDigest: packageDigest(PACKAGE), sealedAt: 0 },
     mailbox: {
       ...{ address: seal('mailbox.address', 'kari#1234'), nonSensitiveTitle: seal('nonSensitiveTitle', 'Brev') },
       ...{ language: 'nb', securityLevel: 3, openingReceipt: false, effectiveAt: null },
@@ -222,6 +222,30 @@ describe('a lane', () => {
     await once(told, 'claimed');
     // both times one letter probes
     expect([rooms[0], rooms.at(-1)]).toEqual([1, 1]);
+  });
+
+  it('has no more large packages in memory than it bears, and lets the letters of others past them', async () => {
+    const { dispatcher, told, sent, outcomes, claimable, limits, whileReading } = scene();
+    running = dispatcher;
+    const read: (() => void)[] = [];
+    whileReading(() => new Promise<void>((resolve) => read.push(resolve)));
+    await once(told, 'claimed');
+    const large = Array.from({ length: 64 }, (_, index) => newEffect(`large-${index}`, SENDER, 50 * 1024 * 1024));
+    claimable.push(...large);
+    dispatcher.wake();
+    while (outcomes.length < 62) await once(told, 'recorded');
+    expect(outcomes.every(({ state, reason, free }) => state === 'QUEUED' && reason === 'no-memory' && free)).toBe(
+      true,
+    );
+    expect(read).toHaveLength(1);
+    expect(limits.at(-1)).toEqual({ [SENDER]: 0 });
+    await dispatcher.queue([newEffect('small', '310000108')], []);
+    expect(read).toHaveLength(2);
+    for (let next = read.shift(); next !== undefined; next = read.shift()) {
+      next();
+      await once(told, 'recorded');
+    }
+    expect(sent).toHaveLength(3);
   });
 
   it.each<[string, Error | undefined, SendResult]>([

@@ -1,6 +1,6 @@
 import type { DocumentStore } from '@postgang/document-store';
 import { DependencyDown, PermanentError, withTrace } from '@postgang/outside';
-import { decode } from '@postgang/pipeline';
+import { decode, type LetterDispatch } from '@postgang/pipeline';
 import type { Provider, SendResult, SettleResult } from '@postgang/providers';
 import {
   classifyDatabaseError,
@@ -18,6 +18,7 @@ import { afterSend, afterSettle, BLOCKED_MS, isUnanswered, outcome, tryAgain, VI
 import { handoverOf } from './handover.js';
 import { HeldSenders } from './held-senders.js';
 import { LaneFloods } from './lane-floods.js';
+import { PackageMemory } from './package-memory.js';
 import { ProviderLane } from './provider-lane.js';
 
 /** Longer than a call may take that begins in time, with its tokens (libs/providers, access point). */
@@ -49,6 +50,7 @@ export interface DispatcherParts {
 export class Dispatcher {
   private readonly ended: EndedEffects;
   private readonly heldSenders: HeldSenders;
+  private readonly memory = new PackageMemory(() => this.wake());
   private readonly lanes: ReadonlyMap<string, ProviderLane>;
   private readonly claimer: Worker;
   private readonly others: Worker[];
@@ -78,7 +80,7 @@ export class Dispatcher {
     const takes = ({ provider, lane: sender }: NewEffect): boolean => {
       const lane = this.stopping ? undefined : this.lanes.get(provider);
       if (lane?.take(now) !== true) return false;
-      if (this.heldSenders.admits(sender)) return true;
+      if (this.memory.admits(sender) && this.heldSenders.admits(sender)) return true;
       lane.inFlight -= 1;
       return false;
     };
@@ -117,7 +119,11 @@ export class Dispatcher {
     for (const [provider, room] of rooms) this.laneOf(provider).inFlight += room;
     let effects: Effect[] = [];
     try {
-      effects = await this.parts.ledger.claim(rooms, LEASE_MS, this.heldSenders.most());
+      effects = await this.parts.ledger.claim(
+        rooms,
+        LEASE_MS,
+        new Map([...this.memory.most(), ...this.heldSenders.most()]),
+      );
     } finally {
       const byProvider = Map.groupBy(effects, ({ provider }) => provider);
       for (const [provider, room] of rooms) {
@@ -153,11 +159,11 @@ export class Dispatcher {
 
   private async carry(effect: Effect, lane: ProviderLane, intendedAt: number): Promise<void> {
     try {
-      const handover = await handoverOf(effect, this.parts.store, this.parts.runtime.keys);
+      const event = decode('letter.dispatch.v1', effect.payload);
+      const result = await this.inMemory(event, () => this.send(event, intendedAt));
       // unless somebody has taken it over since, which the fence tells, it was certainly not done
-      if (this.now() - intendedAt > BEGUN_WITHIN_MS)
-        return this.ended.add(effect, outcome(effect, 'QUEUED', 'held-up', 0, { free: true }));
-      const result = await this.parts.provider.send(handover);
+      if (typeof result === 'string')
+        return this.ended.add(effect, outcome(effect, 'QUEUED', result, 0, { free: true }));
       this.note(lane, effect, result);
       // a lapsed delegation is that agency's alone: its post waits, everybody else's goes on
       if (result.kind === 'sender-blocked') this.heldSenders.hold(effect.lane, result.reason);
@@ -165,6 +171,24 @@ export class Dispatcher {
       this.ended.add(effect, afterSend(effect, result));
     } catch (error) {
       this.ended.add(effect, this.afterError(effect, error));
+    }
+  }
+
+  /** Or why nothing was sent. */
+  private async send(event: LetterDispatch, intendedAt: number): Promise<SendResult | 'held-up'> {
+    const isLate = (): boolean => this.now() - intendedAt > BEGUN_WITHIN_MS;
+    if (isLate()) return 'held-up';
+    const handover = await handoverOf(event, this.parts.store, this.parts.runtime.keys);
+    return isLate() ? 'held-up' : this.parts.provider.send(handover);
+  }
+
+  /** As soon as there is room for the letter's package, or not at all now. */
+  private async inMemory<T>({ sender, packageSize }: LetterDispatch, work: () => Promise<T>): Promise<T | 'no-memory'> {
+    if (!(await this.memory.take(sender, packageSize))) return 'no-memory';
+    try {
+      return await work();
+    } finally {
+      this.memory.giveBack(packageSize);
     }
   }
 

@@ -2,9 +2,8 @@ import { expect, it } from '@jest/globals';
 import { packageDigest } from '@postgang/document-package';
 import type { DocumentStore } from '@postgang/document-store';
 import { KeyRing, PermanentError } from '@postgang/outside';
-import { encode } from '@postgang/pipeline';
+import type { LetterDispatch } from '@postgang/pipeline';
 import type { Handover } from '@postgang/providers';
-import type { Effect } from '@postgang/runtime';
 import { handoverOf } from './handover.js';
 
 const LETTER = '6f1d1c1e-6f1f-5c39-9d0b-0d3f0d6f0a11';
@@ -19,7 +18,7 @@ const home = ['Boks 1'];
 /** A letter for print, to and back to Sweden. */
 function printed(to: readonly string[], back: readonly string[]): Promise<Handover> {
   const address = JSON.stringify({ name: 'Kari Prøve', lines: to, ...sweden });
-  const payload = encode('letter.dispatch.v1', {
+  const event: LetterDispatch = {
     letterId: LETTER,
     leg: 1,
     sender: '310000027',
@@ -44,8 +43,8 @@ function printed(to: readonly string[], back: readonly string[]): Promise<Handov
       returnHandling: 'RETURN',
     },
     sealedAt: 0,
-  });
-  return handoverOf({ payload } as Effect, store, keys);
+  };
+  return handoverOf(event, store, keys);
 }
 
 it.each([

@@ -1,9 +1,8 @@
 import type { DocumentStore } from '@postgang/document-store';
 import type { KeyRing } from '@postgang/outside';
-import { decode, type LetterDispatch } from '@postgang/pipeline';
+import type { LetterDispatch } from '@postgang/pipeline';
 import type { Handover } from '@postgang/providers';
 import { addressLines, hasLegalEffect, kindOf, type PostalAddress } from '@postgang/rules';
-import type { Effect } from '@postgang/runtime';
 import { packageDigest } from '@postgang/document-package';
 import { PermanentError } from '@postgang/outside';
 
@@ -12,8 +11,7 @@ const REPEATED = [0, 7];
 const ONCE = [0];
 
 /** Opens what the provider needs and fetches the package. Throws PermanentError when the stored package is not the one that was sealed. */
-export async function handoverOf(effect: Effect, store: DocumentStore, keys: KeyRing): Promise<Handover> {
-  const event = decode('letter.dispatch.v1', effect.payload);
+export async function handoverOf(event: LetterDispatch, store: DocumentStore, keys: KeyRing): Promise<Handover> {
   const bytes = await store.get(event.packageRef);
   if (packageDigest(bytes) !== event.packageDigest)
     throw new PermanentError('the stored package is not the one that was sealed');
