@@ -11,6 +11,10 @@ import type { Ended, LaneFloods } from './lane-floods.js';
 
 /** Outcomes are written down together, at most this often (milliseconds). */
 const EVERY_MS = 200;
+/** When nobody wakes it. */
+const TELL_EVERY_MS = 1_000;
+/** In memory, to be told at once. More than that, while the broker is away, lies in the ledger only, and is swept up. */
+const MOST_UNTOLD = 2_000;
 const MARK_EVERY_MS = 1_000;
 const SWEEP_EVERY_MS = 5_000;
 const SWEPT_AT_ONCE = 500;
@@ -22,13 +26,18 @@ const LEFT_BEHIND_MS = 10_000;
  *
  *   added → recorded → published → marked as published
  *
+ * Nothing waits for the broker but telling: an outcome that is not written down before its lease is over must be asked about anew.
+ *
  * A crash before "recorded" leaves INTENDED rows, which run out of their lease and are settled by asking; one before "marked" is swept up, and
  * the same events go out once more under the same ids.
  */
 export class EndedEffects {
   private waiting: Ended[] = [];
+  /** Recorded, and about to be told. */
+  private readonly untold = new Map<string, Effect>();
   private readonly unmarked = new Set<string>();
   private readonly recorder: Worker;
+  private readonly teller: Worker;
   private readonly marker: Worker;
   private readonly sweeper: Worker;
 
@@ -38,6 +47,7 @@ export class EndedEffects {
     private readonly floods: LaneFloods,
   ) {
     this.recorder = startWorker('record outcomes', EVERY_MS, () => this.record(), runtime.log);
+    this.teller = startWorker('tell outcomes', TELL_EVERY_MS, () => this.tellUntold(), runtime.log);
     this.marker = startWorker('mark as published', MARK_EVERY_MS, () => this.mark(), runtime.log);
     this.sweeper = startWorker('publish what was left', SWEEP_EVERY_MS, () => this.sweep(), runtime.log);
   }
@@ -59,6 +69,8 @@ export class EndedEffects {
   async stop(): Promise<void> {
     await this.recorder.stop();
     await this.record();
+    await this.teller.stop();
+    await this.tellUntold();
     await this.sweeper.stop();
     await this.marker.stop();
     await this.mark();
@@ -77,7 +89,19 @@ export class EndedEffects {
       throw error;
     }
     this.floods.count(ended);
-    await this.tell(ended);
+    for (const effect of ended) if (this.untold.size < MOST_UNTOLD) this.untold.set(effect.id, effect);
+    this.teller.wake();
+    return false;
+  }
+
+  private async tellUntold(): Promise<boolean> {
+    const taken = [...this.untold.values()];
+    try {
+      await this.tell(taken);
+    } finally {
+      // what could not be told now is swept up
+      for (const { id } of taken) this.untold.delete(id);
+    }
     return false;
   }
 
@@ -89,10 +113,12 @@ export class EndedEffects {
   }
 
   private async sweep(): Promise<boolean> {
-    const left = await this.ledger.unpublished(SWEPT_AT_ONCE, LEFT_BEHIND_MS);
+    const found = await this.ledger.unpublished(SWEPT_AT_ONCE, LEFT_BEHIND_MS);
+    // not those that are just being told, or marked
+    const left = found.filter(({ id }) => !this.untold.has(id) && !this.unmarked.has(id));
     await this.tell(left);
     // or the next look would find them again
     await this.mark();
-    return left.length === SWEPT_AT_ONCE;
+    return left.length > 0 && found.length === SWEPT_AT_ONCE;
   }
 }
