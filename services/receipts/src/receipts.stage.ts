@@ -18,6 +18,7 @@ import { lettersOfConversations, lockConversations, type WaitingReceipt } from '
 import { savePulls } from './db/pulls.js';
 import { receiptRows } from './db/receipt-rows.js';
 import { save } from './db/save.js';
+import { toldBefore } from './db/told-before.js';
 import { conversationsOpenedBy, distinct, grouped, type Input } from './legs/batch.js';
 import { draftsOf } from './history/announcement.js';
 import type { HistoryEntry } from './history/chain.js';
@@ -84,7 +85,7 @@ export class ReceiptsStage {
     const written = await this.runtime.database.transaction((manager) => this.write(manager, batch, inputs, yardstick));
     return inputs.map((input) => {
       if (input.is === 'unreadable') return failed(input.error);
-      const cause = input.is === 'fact' ? input.fact.eventId : input.is === 'claim' ? input.claim.eventId : undefined;
+      const cause = causeOf(input);
       const entries = cause === undefined ? [] : (written.byCause.get(cause) ?? []);
       const drafts = entries.flatMap((entry) =>
         draftsOf(written.letters.get(entry.letterId) ?? newLetter(entry.letterId), entry),
@@ -131,16 +132,18 @@ export class ReceiptsStage {
       opened,
       readAgain: (receipt) => this.readAgain(receipt, yardstick),
     });
-    const letters = new Map(folded.map(({ letter }) => [letter.id, letter]));
-    const byCause = Map.groupBy([...before, ...folded.flatMap(({ entries }) => entries)], ({ cause }) => cause);
     const receipts = receiptRows(claims, asides, folded);
-    for (const { provider, eventId, problem } of receipts)
-      if (problem !== null) this.logAside(provider, eventId, problem);
     await savePulls(
       manager,
       inputs.flatMap((input) => (input.is === 'pulled' ? [input.pull] : [])),
     );
     await save(manager, this.runtime.clock, folded, receipts, batch);
+    const told = await toldBefore(manager, asides);
+    const letters = new Map([...told.letters, ...folded.map(({ letter }) => letter)].map((one) => [one.id, one]));
+    const entries = [...before, ...told.entries, ...folded.flatMap((one) => one.entries)];
+    const byCause = Map.groupBy(entries, ({ cause }) => cause);
+    for (const { provider, eventId, problem } of receipts)
+      if (problem !== null && !byCause.has(eventId)) this.logAside(provider, eventId, problem);
     return { letters, byCause };
   }
 
@@ -175,4 +178,11 @@ export class ReceiptsStage {
   private logAside(provider: string, receipt: string, problem: string): void {
     this.runtime.log.warn({ provider, receipt, problem }, 'receipt set aside');
   }
+}
+
+function causeOf(input: Input): string | undefined {
+  if (input.is === 'fact') return input.fact.eventId;
+  if (input.is === 'claim') return input.claim.eventId;
+  // counted once, and judged otherwise now: what it has caused stands
+  return input.is === 'bad' ? input.aside.eventId : undefined;
 }
