@@ -80,7 +80,8 @@ export class ReceiptsStage {
   )
   async handle(batch: readonly Received[]): Promise<readonly Outcome[]> {
     // one look for the whole batch: a list that comes meanwhile counts from the next
-    const yardstick = { ...this.bounds, revocations: await this.revocation.lists() };
+    const revocations = await this.revocation.lists();
+    const yardstick = { ...this.bounds, now: this.runtime.clock.now(), revocations };
     const inputs = batch.map((received) => this.read(received, yardstick));
     const written = await this.runtime.database.transaction((manager) => this.write(manager, batch, inputs, yardstick));
     return inputs.map((input) => {
@@ -97,23 +98,18 @@ export class ReceiptsStage {
   private read(received: Received, yardstick: Yardstick): Input {
     try {
       if (received.subject !== 'receipt.received.v1') {
-        const fact = factOf(received);
+        const fact = factOf(received, yardstick.now);
         return fact === undefined ? { is: 'nothing' } : { is: 'fact', fact };
       }
       const provider = received.source.parameter ?? '';
       const event = received.event as ReceiptReceived;
       if (event.pulledUntil !== null && event.raw === null && event.report === null)
-        return { is: 'pulled', pull: { provider, until: this.notAhead(event.pulledUntil) } };
+        return { is: 'pulled', pull: { provider, until: notAhead(event.pulledUntil, yardstick.now) } };
       const claim = claimOf(event, provider, yardstick);
       return 'problem' in claim ? { is: 'bad', aside: claim } : { is: 'claim', claim };
     } catch (error) {
       return { is: 'unreadable', error };
     }
-  }
-
-  /** Nobody has been asked in the future, whatever the writer's clock says: deadlines to come would fire at once. */
-  private notAhead(ms: number): Date {
-    return new Date(Math.max(0, Math.min(ms, this.runtime.clock.now().getTime())));
   }
 
   private async write(
@@ -169,7 +165,7 @@ export class ReceiptsStage {
   ): Claim[] {
     const claim =
       kind === REPORT_KIND
-        ? reportOf(raw, provider, receivedAt)
+        ? reportOf(raw, provider, receivedAt, yardstick)
         : receiptOf(raw, provider, receivedAt, yardstick, conversationId);
     return 'problem' in claim ? [] : [claim];
   }
@@ -179,6 +175,9 @@ export class ReceiptsStage {
     this.runtime.log.warn({ provider, receipt, problem }, 'receipt set aside');
   }
 }
+
+/** Nobody has been asked in the future, whatever the writer's clock says: deadlines to come would fire at once. */
+const notAhead = (ms: number, now: Date): Date => new Date(Math.max(0, Math.min(ms, now.getTime())));
 
 function causeOf(input: Input): string | undefined {
   if (input.is === 'fact') return input.fact.eventId;

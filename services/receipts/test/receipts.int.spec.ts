@@ -158,7 +158,7 @@ function rawReceipt(
     {
       kind,
       process: letter.channel === 'PRINT' ? 'utskrift' : 'digital',
-      at: new Date(),
+      at: createdAt,
       ...(kind === 'varslingfeiletkvittering' ? { extra: { varslingskanal: 'epost' } } : {}),
     },
   );

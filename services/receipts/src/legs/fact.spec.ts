@@ -6,6 +6,7 @@ import { fold } from './fold.js';
 import { newLetter } from './letter.js';
 
 const LETTER = letterIdOf('991825827', 'fact');
+const NOW = new Date(1_795_478_500_000);
 const PLAN = '5a3c2b1d-7e6f-4a5b-9c8d-000000000001';
 const redriven = (more: Partial<LetterRedriven> = {}): Received =>
   ({
@@ -34,7 +35,7 @@ describe('a step of a redrive', () => {
       ...{ providerOrganisation: '984661185', sealedAt: null, state: 'Delivered' as const, reason: null, detail: null },
     };
     const known = { letter, legs: [leg], expectations: [], waiting: [], recorded: new Set<string>() };
-    const folded = fold(known, [factOf(redriven()) as Fact]);
+    const folded = fold(known, [factOf(redriven(), NOW) as Fact]);
     expect(folded.letter.status).toBe('DELIVERED');
     expect(folded.legs).toEqual([]);
     expect(folded.entries.map(({ kind, data }) => [kind, JSON.parse(data.toString()) as unknown])).toEqual([
@@ -55,13 +56,21 @@ describe('a step of a redrive', () => {
   });
 
   it('tells why a record was left out', () => {
-    expect(factOf(redriven({ step: 'SUPPRESSED', reason: 'handed-over' }))?.particulars).toMatchObject({
+    expect(factOf(redriven({ step: 'SUPPRESSED', reason: 'handed-over' }), NOW)?.particulars).toMatchObject({
       step: 'SUPPRESSED',
       reason: 'handed-over',
     });
   });
 
   it('is refused when it names no letter', () => {
-    expect(() => factOf(redriven({ letterId: 'all of them' }))).toThrow('the letter id is not a UUID');
+    expect(() => factOf(redriven({ letterId: 'all of them' }), NOW)).toThrow('the letter id is not a UUID');
+  });
+});
+
+describe('a fact that another host’s clock puts into the future', () => {
+  it('keeps its time, and deadlines count from now', () => {
+    const ahead = NOW.getTime() + 3_600_000;
+    expect(factOf(redriven({ at: ahead }), NOW)).toMatchObject({ at: new Date(ahead), since: NOW });
+    expect(factOf(redriven(), NOW)).not.toHaveProperty('since');
   });
 });

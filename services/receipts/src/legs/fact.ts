@@ -21,8 +21,10 @@ import type { LegChannel } from './letter.js';
 export interface Fact {
   readonly eventId: string;
   readonly letterId: string;
-  /** When it happened. */
+  /** When it happened, as whoever tells it has it. */
   readonly at: Date;
+  /** From when deadlines and usual times count, where `at` cannot be true: no clock or signature moves them as it likes. */
+  readonly since?: Date;
   /** Kind of its history entry. */
   readonly kind: string;
   readonly sender?: string;
@@ -49,15 +51,18 @@ export interface LegEffect {
 
 export const MAX_LEG = 1_000;
 
-/** The fact in a record of the letter's way; undefined where it says nothing about a letter. Throws PermanentError for nonsense. */
-export function factOf(received: Received): Fact | undefined {
+/**
+ * The fact in a record of the letter's way; undefined where it says nothing about a letter. Throws PermanentError for nonsense. `now`: by our own
+ * clock.
+ */
+export function factOf(received: Received, now: Date): Fact | undefined {
   const fact = read(received);
   if (fact === undefined) return undefined;
   if (!isUuid(fact.letterId)) throw new PermanentError('the letter id is not a UUID');
   const year = fact.at.getUTCFullYear();
   if (!(year >= 1970 && year <= 9999)) throw new PermanentError('the time of the event is outside the calendar');
   if (fact.leg !== undefined && !isLegNumber(fact.leg)) throw new PermanentError('the leg number is out of range');
-  return { ...fact, letterId: fact.letterId.toLowerCase() };
+  return { ...fact, letterId: fact.letterId.toLowerCase(), ...(fact.at > now ? { since: now } : {}) };
 }
 
 export const isLegNumber = (leg: number): boolean => Number.isInteger(leg) && leg >= 1 && leg <= MAX_LEG;

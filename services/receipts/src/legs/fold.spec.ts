@@ -54,6 +54,7 @@ const receipt = (kind: ReceiptKind, signer = PROVIDER): Claim => ({
   provider: 'digipost',
   raw: 'raw',
   receivedAt: at(),
+  readAt: new Date(8_000_000_000_000),
   says: {
     by: 'signature',
     kind,

@@ -50,6 +50,7 @@ export const entryKey = (eventId: string, kind: string): string => `${eventId} $
 
 const FIRST_LEG = 1;
 
+const sinceOf = ({ at, since }: Fact): Date => since ?? at;
 const isClaim = (input: Fact | Claim): input is Claim => 'says' in input;
 
 /**
@@ -171,14 +172,14 @@ class Folding {
     if (effect.of === 'leg') return this.moveLeg(fact, effect);
     if (effect.of === 'letter') {
       this.letter.notify ??= effect.notify;
-      this.expectRoute(fact.at);
+      this.expectRoute(sinceOf(fact));
     }
     if (effect.of === 'notification') this.letter.notify = null;
     if (effect.of !== 'refusal') return false;
     if (this.letter.refusedReason !== null) return true;
     this.letter.refusedReason = effect.reason;
     this.letter.refusedDetail = effect.detail;
-    this.meet(this.open, fact.at);
+    this.meet(this.open, sinceOf(fact));
     return false;
   }
 
@@ -199,7 +200,7 @@ class Folding {
       leg.detail = effect.detail ?? null;
     }
     this.changed.add(leg);
-    this.expect(leg, fact.at);
+    this.expect(leg, sinceOf(fact));
     return how === 'stale';
   }
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
   expired = await authority.issue(PROVIDER, 'Provider', ended);
 });
 
-function sbd(createdAt = new Date()): Sbd {
+function sbd(createdAt = new Date(), at = createdAt): Sbd {
   const head = {
     technicalSender: PROVIDER,
     receiver: '987464291',
@@ -35,7 +35,7 @@ function sbd(createdAt = new Date()): Sbd {
     conversationId: CONVERSATION.toUpperCase(),
     createdAt,
   };
-  return receiptSbd(head, { kind: 'leveringskvittering', process: 'digital', at: createdAt });
+  return receiptSbd(head, { kind: 'leveringskvittering', process: 'digital', at });
 }
 
 const event = (raw: string | null, report: ReceiptReceived['report'] = null): ReceiptReceived => ({
@@ -47,7 +47,7 @@ const event = (raw: string | null, report: ReceiptReceived['report'] = null): Re
   receivedAt: Date.now(),
 });
 const claim = (received: ReceiptReceived) =>
-  claimOf(received, 'digipost', { trust: authority.trust, skewMs: SKEW_MS, revocations });
+  claimOf(received, 'digipost', { trust: authority.trust, skewMs: SKEW_MS, now: new Date(), revocations });
 
 /** A date that has the right form and is on no calendar. */
 function withImpossible(field: 'creationDateAndTime' | 'tidspunkt'): Sbd {
@@ -72,6 +72,14 @@ describe('a received receipt', () => {
   it.each(['creationDateAndTime', 'tidspunkt'] as const)('is set aside when %s is no date', async (field) => {
     expect(claim(event(await signSbd(withImpossible(field), expired)))).toHaveProperty('problem');
     expect(claim(event(await signSbd(withImpossible(field), signer)))).toMatchObject({ problem: 'message-invalid' });
+  });
+
+  it('is set aside when it says that what it tells of happened after it was signed, more than clocks differ', async () => {
+    const signedAt = new Date();
+    const verdict = async (aheadMs: number) =>
+      claim(event(await signSbd(sbd(signedAt, new Date(signedAt.getTime() + aheadMs)), signer)));
+    expect(await verdict(SKEW_MS)).toHaveProperty('says');
+    expect(await verdict(SKEW_MS + 1)).toMatchObject({ problem: 'happened-after-signed' });
   });
 
   it('has an id that follows from its content alone', async () => {

@@ -17,6 +17,7 @@ export type Problem =
   | 'signer-revoked'
   | 'signed-after-received'
   | 'signed-before-sealed'
+  | 'happened-after-signed'
   | 'neither-receipt-nor-report';
 
 /** How far a provider's clock may be from ours (milliseconds). DPI asks for five seconds of everybody; a letter must not depend on it. */
@@ -26,6 +27,8 @@ export const SKEW_MS = 300_000;
 export interface Yardstick {
   readonly trust: readonly X509Certificate[];
   readonly skewMs: number;
+  /** By our own clock. */
+  readonly now: Date;
   readonly revocations: Pick<Revocations, 'revokedAt'>;
 }
 
@@ -38,6 +41,8 @@ export interface Claim {
   readonly provider: string;
   readonly raw: string;
   readonly receivedAt: Date;
+  /** When it was read, by our own clock: what it tells of has happened by then, whatever it says. */
+  readonly readAt: Date;
   readonly says: SignedReceipt | Report;
 }
 
@@ -80,7 +85,7 @@ export function claimOf(event: ReceiptReceived, provider: string, yardstick: Yar
   if (event.raw !== null && event.report === null && event.pulledUntil === null)
     return receiptOf(event.raw, provider, receivedAt, yardstick, event.conversationId);
   if (event.raw === null && event.report !== null && event.pulledUntil === null)
-    return reportOf(JSON.stringify(event.report), provider, receivedAt);
+    return reportOf(JSON.stringify(event.report), provider, receivedAt, yardstick);
   return setAside(JSON.stringify(event), provider, receivedAt, event.conversationId, 'neither-receipt-nor-report');
 }
 
@@ -88,7 +93,7 @@ export function receiptOf(
   raw: string,
   provider: string,
   receivedAt: Date,
-  { trust, skewMs, revocations }: Yardstick,
+  { trust, skewMs, now, revocations }: Yardstick,
   claimed: string | null,
 ): Claim | SetAside {
   const aside = (problem: Problem): SetAside => setAside(raw, provider, receivedAt, claimed, problem);
@@ -104,6 +109,8 @@ export function receiptOf(
     if (signedAt === undefined || at === undefined || conversationId === undefined) return aside('message-invalid');
     // certificates are judged at the time the receipt states: one that states what it likes would be signed with any that was ever valid
     if (signedAt.getTime() > receivedAt.getTime() + skewMs) return aside('signed-after-received');
+    // both are the signer's own word: nobody signs today what will have happened tomorrow
+    if (at.getTime() > signedAt.getTime() + skewMs) return aside('happened-after-signed');
     // what was signed before counts: the key was its owner's then
     const revokedAt = revocations.revokedAt(chain);
     if (revokedAt !== undefined && revokedAt <= signedAt) return aside('signer-revoked');
@@ -113,6 +120,7 @@ export function receiptOf(
       provider,
       raw,
       receivedAt,
+      readAt: now,
       says: {
         by: 'signature',
         kind: type,
@@ -131,7 +139,14 @@ export function receiptOf(
 
 const REASON = /^[a-z0-9-]{1,60}$/;
 
-export function reportOf(raw: string, provider: string, receivedAt: Date): Claim | SetAside {
+/** A report has no time of its own but that of its record, which is an adapter's word: none is from the future. */
+export function reportOf(
+  raw: string,
+  provider: string,
+  writtenAt: Date,
+  { now }: Pick<Yardstick, 'now'>,
+): Claim | SetAside {
+  const receivedAt = writtenAt < now ? writtenAt : now;
   const { letterId, leg, outcome, reason } = JSON.parse(raw) as NonNullable<ReceiptReceived['report']>;
   const known = outcome === 'TAKEN' || outcome === 'REFUSED';
   if (!isUuid(letterId) || !isLegNumber(leg) || !known)
@@ -142,6 +157,7 @@ export function reportOf(raw: string, provider: string, receivedAt: Date): Claim
     provider,
     raw,
     receivedAt,
+    readAt: now,
     // free text from outside could be personal
     says: { by: 'topic', outcome, reason: reason !== null && REASON.test(reason) ? reason : null },
   };

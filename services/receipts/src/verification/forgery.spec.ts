@@ -85,7 +85,7 @@ const head = (more: Partial<MessageHead> = {}): MessageHead => ({
   ...{ createdAt: new Date(), ...more },
 });
 const receipt = (more: Partial<MessageHead> = {}, kind: ReceiptBody['kind'] = 'leveringskvittering'): Sbd =>
-  receiptSbd(head(more), { kind, process: 'digital', at: new Date() });
+  receiptSbd(head(more), { kind, process: 'digital', at: head(more).createdAt });
 const by = (name: string, sbd: Sbd = receipt()): Promise<string> => signSbd(sbd, who[name] as SigningIdentity);
 
 const text = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -111,7 +111,9 @@ function verdict(raw: string, sealedAt: Date | null = SEALED_AT): string {
     ...{ provider: 'digipost', conversationId: CONVERSATION, raw, report: null, pulledUntil: null },
     receivedAt: Date.now(),
   };
-  const claim = claimOf(event, 'digipost', { trust: authority.trust, skewMs: SKEW_MS, revocations });
+  const claim = claimOf(event, 'digipost', {
+    ...{ trust: authority.trust, skewMs: SKEW_MS, now: new Date(), revocations },
+  });
   if ('problem' in claim) {
     // PostgreSQL must be able to hold what is set aside
     expect(claim.raw).not.toContain('\0');

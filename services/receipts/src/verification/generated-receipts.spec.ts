@@ -15,7 +15,7 @@ let yardstick: Yardstick;
 beforeAll(async () => {
   const authority = await TestAuthority.create();
   const signer = await authority.issue(PROVIDER, 'Provider');
-  yardstick = { trust: authority.trust, skewMs: SKEW_MS, revocations: new Revocations([]) };
+  yardstick = { trust: authority.trust, skewMs: SKEW_MS, now: new Date(), revocations: new Revocations([]) };
   const createdAt = new Date();
   const head = { technicalSender: PROVIDER, receiver: '987464291', messageId: CONVERSATION, createdAt };
   const sbd = receiptSbd(

@@ -30,7 +30,8 @@ function judgeReceipt(claim: Claim, receipt: SignedReceipt, leg: RoutedLeg): Fac
   if (leg.sealedAt !== null && receipt.signedBy < leg.sealedAt) return { problem: 'signed-before-sealed' };
   const meaning = meaningOf(leg.channel, receipt.kind);
   if ('nonsense' in meaning) return { problem: 'wrong-channel' };
-  const head = { eventId: claim.eventId, letterId: leg.letterId, leg: leg.n, at: receipt.at };
+  const { at } = receipt;
+  const head = { eventId: claim.eventId, letterId: leg.letterId, leg: leg.n, at, since: sinceOf(at, claim, leg) };
   // the id alone is too short to prove the content
   const proof = { receipt: receiptDigest(claim.raw) };
   if ('notice' in meaning) return { ...head, kind: 'notice-failed', particulars: proof };
@@ -45,7 +46,8 @@ function judgeReceipt(claim: Claim, receipt: SignedReceipt, leg: RoutedLeg): Fac
 
 function judgeReport(claim: Claim, report: Report, leg: RoutedLeg): Fact | { problem: Problem } {
   if (claim.provider !== leg.provider) return { problem: 'wrong-provider' };
-  const head = { eventId: claim.eventId, letterId: leg.letterId, leg: leg.n, at: claim.receivedAt };
+  const at = claim.receivedAt;
+  const head = { eventId: claim.eventId, letterId: leg.letterId, leg: leg.n, at, since: sinceOf(at, claim, leg) };
   if (report.outcome === 'TAKEN') return { ...head, kind: 'adapter-taken', effect: { of: 'leg', state: 'HandedOver' } };
   const reason = report.reason ?? 'provider-refused';
   return {
@@ -54,6 +56,12 @@ function judgeReport(claim: Claim, report: Report, leg: RoutedLeg): Fact | { pro
     effect: { of: 'leg', state: 'Refused', reason },
     particulars: { reason },
   };
+}
+
+/** A signature proves who says it, not when it was: nothing has happened to a package before it was made, or after we heard of it. */
+function sinceOf(at: Date, { readAt }: Claim, { sealedAt }: RoutedLeg): Date {
+  if (at > readAt) return readAt;
+  return sealedAt !== null && at < sealedAt ? sealedAt : at;
 }
 
 function reasonOf(state: LegState, errorType: string | undefined): string | undefined {

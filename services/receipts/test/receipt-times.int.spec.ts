@@ -1,0 +1,73 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { LetterFacts } from './letter-facts.js';
+import { print, StageRig } from './stage-rig.js';
+
+const DAY_MS = 86_400_000;
+const END_OF_ALL_TIME = new Date('9999-12-31T23:59:59.999Z');
+const LONG_AGO = new Date(0);
+
+let rig: StageRig;
+
+beforeAll(async () => {
+  rig = await StageRig.start();
+}, 60_000);
+
+afterAll(() => rig.stop());
+
+const dueAtOf = async ({ letterId }: LetterFacts, awaits: string): Promise<number> => {
+  const rows = await rig.database.query<{ due_at: Date }[]>(
+    'SELECT due_at FROM expectation WHERE letter_id = $1 AND awaits = $2 AND met_at IS NULL',
+    [letterId, awaits],
+  );
+  expect(rows).toHaveLength(1);
+  return (rows[0] as { due_at: Date }).due_at.getTime();
+};
+
+describe('a signed receipt that says it happened at the end of all time', () => {
+  it('is set aside, and holds up nothing', async () => {
+    const letter = print();
+    await rig.handle(rig.accepted(letter), rig.routed(letter));
+    await rig.handle(await rig.receipt(letter, 'mottakskvittering', END_OF_ALL_TIME));
+    expect(await rig.receiptsOf(letter)).toEqual([{ problem: 'happened-after-signed', letter_id: null }]);
+  });
+
+  it('and came before its leg does not keep the route of its letter out', async () => {
+    const letter = print();
+    await rig.handle(await rig.receipt(letter, 'mottakskvittering', END_OF_ALL_TIME));
+    await rig.handle(rig.accepted(letter));
+    await rig.handle(rig.routed(letter));
+    const legs = await rig.database.query('SELECT state FROM leg WHERE letter_id = $1', [letter.letterId]);
+    expect(legs).toEqual([{ state: 'Routed' }]);
+  });
+});
+
+describe('a signed receipt that says it happened long before its package was made', () => {
+  it('counts, and is no measure of how long the provider takes or of when the next is due', async () => {
+    const letters = Array.from({ length: 12 }, print);
+    for (const letter of letters) {
+      await rig.handle(rig.accepted(letter), rig.routed(letter), rig.dispatch(letter), rig.dispatched(letter));
+      await rig.handle(await rig.receipt(letter, 'mottakskvittering', LONG_AGO));
+      expect(await dueAtOf(letter, 'Posted')).toBeGreaterThan(Date.now());
+      await rig.handle(await rig.receipt(letter, 'leveringskvittering'));
+    }
+    const usual = await rig.database.query<{ samples: number; p95_seconds: number }[]>(
+      "SELECT samples, p95_seconds FROM history_api_v1.usual_time WHERE provider = 'print' AND awaits = 'Posted'",
+    );
+    expect(usual).toMatchObject([{ samples: 12 }]);
+    expect(usual[0]?.p95_seconds).toBeLessThan(DAY_MS / 1_000);
+  });
+});
+
+describe('a record whose writer’s clock is far ahead', () => {
+  it('moves no deadline: of an adapter’s report, as of our own hand-over', async () => {
+    const [taken, handedOver] = [print(), print()];
+    for (const letter of [taken, handedOver]) await rig.handle(rig.accepted(letter), rig.routed(letter));
+    const report = { letterId: taken.letterId, leg: 1, outcome: 'TAKEN' as const, reason: null };
+    await rig.handle(rig.received(taken, { report, receivedAt: END_OF_ALL_TIME.getTime() }));
+    const ahead = { ...handedOver.dispatched(), handedOverAt: END_OF_ALL_TIME.getTime() };
+    await rig.handle(rig.record('letter.dispatched.v1', ahead));
+    for (const letter of [taken, handedOver])
+      expect(await dueAtOf(letter, 'ReceivedForPrint')).toBeLessThan(Date.now() + 14 * DAY_MS);
+  });
+});
