@@ -1,8 +1,10 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ReceiptReceived } from '@postgang/pipeline';
 import type { LetterFacts } from './letter-facts.js';
-import { print, StageRig } from './stage-rig.js';
+import { digital, print, StageRig } from './stage-rig.js';
 
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const END_OF_ALL_TIME = new Date('9999-12-31T23:59:59.999Z');
 const LONG_AGO = new Date(0);
@@ -69,5 +71,32 @@ describe('a record whose writer’s clock is far ahead', () => {
     await rig.handle(rig.record('letter.dispatched.v1', ahead));
     for (const letter of [taken, handedOver])
       expect(await dueAtOf(letter, 'ReceivedForPrint')).toBeLessThan(Date.now() + 14 * DAY_MS);
+  });
+});
+
+describe('a genuine receipt counts', () => {
+  it('although the clock of the host that sealed the letter was an hour ahead', async () => {
+    const ahead = { sealedAt: Date.now() + 60 * MINUTE_MS };
+    const [routedFirst, sealedFirst] = [digital(), digital()];
+    await rig.handle(rig.accepted(routedFirst), rig.routed(routedFirst), rig.dispatch(routedFirst, ahead));
+    await rig.handle(rig.accepted(sealedFirst), rig.dispatch(sealedFirst, ahead), rig.routed(sealedFirst));
+    for (const letter of [routedFirst, sealedFirst]) {
+      await rig.handle(await rig.receipt(letter, 'leveringskvittering'));
+      expect(await rig.receiptsOf(letter)).toEqual([{ problem: null, letter_id: letter.letterId }]);
+    }
+  });
+
+  it('although the clock of the host that fetched it was ten minutes behind', async () => {
+    const [letter, unknown] = [digital(), digital()];
+    await rig.handle(rig.accepted(letter), rig.routed(letter));
+    for (const one of [letter, unknown]) {
+      const delivered = await rig.receipt(one, 'leveringskvittering');
+      const event = { ...(delivered.event as ReceiptReceived), receivedAt: Date.now() - 10 * MINUTE_MS };
+      await rig.handle({ ...delivered, event });
+    }
+    // the other waited, and is read again from its row
+    await rig.handle(rig.accepted(unknown), rig.routed(unknown));
+    for (const one of [letter, unknown])
+      expect(await rig.receiptsOf(one)).toEqual([{ problem: null, letter_id: one.letterId }]);
   });
 });

@@ -51,6 +51,12 @@ export const entryKey = (eventId: string, kind: string): string => `${eventId} $
 const FIRST_LEG = 1;
 
 const sinceOf = ({ at, since }: Fact): Date => since ?? at;
+/** A time to come is no measure, genuine receipts would be older: then what the leg's other fact says stands, or now. */
+function sealedBy({ sealedAt }: LegRow, { at, since }: Fact): Date {
+  if (sealedAt === null) return since ?? at;
+  return since === undefined && at > sealedAt ? at : sealedAt;
+}
+
 const isClaim = (input: Fact | Claim): input is Claim => 'says' in input;
 
 /**
@@ -192,7 +198,7 @@ class Folding {
       leg.provider = effect.route.provider;
       leg.providerOrganisation = effect.route.organisation;
     }
-    if (effect.route !== undefined && (leg.sealedAt === null || leg.sealedAt < fact.at)) leg.sealedAt = fact.at;
+    if (effect.route !== undefined) leg.sealedAt = sealedBy(leg, fact);
     const { state, how } = advance(known?.state, effect.state);
     leg.state = state;
     if (how === 'moved') {

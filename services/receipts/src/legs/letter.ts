@@ -30,7 +30,8 @@ export interface LegRow {
   providerOrganisation: string | null;
   /**
    * When the package was made; while only the route is known, when that was chosen. No receipt is older. Not the hand-over: that is written down
-   * when the answer is in the ledger, after an outage long after the provider had the letter, and its receipt may have been signed before.
+   * when the answer is in the ledger, after an outage long after the provider had the letter, and its receipt may have been signed before. Never
+   * later than when we read of it.
    */
   sealedAt: Date | null;
   state: LegState;

@@ -108,7 +108,9 @@ export function receiptOf(
     const conversationId = conversationOf(sbd);
     if (signedAt === undefined || at === undefined || conversationId === undefined) return aside('message-invalid');
     // certificates are judged at the time the receipt states: one that states what it likes would be signed with any that was ever valid
-    if (signedAt.getTime() > receivedAt.getTime() + skewMs) return aside('signed-after-received');
+    // `receivedAt` is another host's word, and its clock may be behind: we have it now
+    const latest = Math.max(receivedAt.getTime(), now.getTime());
+    if (signedAt.getTime() > latest + skewMs) return aside('signed-after-received');
     // both are the signer's own word: nobody signs today what will have happened tomorrow
     if (at.getTime() > signedAt.getTime() + skewMs) return aside('happened-after-signed');
     // what was signed before counts: the key was its owner's then
