@@ -1,9 +1,12 @@
+import type { RefusalReason } from './words.js';
+
 /**
  * The states of a leg:
  *
  *   Routed → Sealed → HandedOver ─┬─ digital ─→ Delivered → Opened
  *                                 └─ print ───→ ReceivedForPrint → Posted → Returned
  *   from any state before an end: Refused, Failed
+ *   Refused, when we had given it up ({@link GIVEN_UP}) → HandedOver, sent again by an operator
  *
  * Facts arrive late, twice and out of order: a receipt may overtake the event that says the leg was handed over. So a leg's state is not
  * moved step by step, it is the join of the facts known, whatever their order.
@@ -36,33 +39,50 @@ export const NEXT: Record<LegState, readonly LegState[]> = {
   Failed: [],
 };
 
+/**
+ * The reason of a refusal that is our own word: nobody took it, after all attempts. A provider's no comes to what it has taken, too, and stands; this
+ * one never does, so whoever takes the leg afterwards has it.
+ */
+export const GIVEN_UP = 'provider-unreachable' satisfies RefusalReason;
+
+/** What is said of a leg, by a fact or by all facts so far. */
+export interface LegWord {
+  readonly state: LegState;
+  readonly reason?: string | null;
+}
+
 /** Further is larger. A delivery that has happened outranks a failure that was reported: the letter is there. */
-const RANK: Record<LegState, number> = {
+const RANK: Record<LegState | 'given-up', number> = {
   Routed: 0,
   Sealed: 1,
-  HandedOver: 2,
-  ReceivedForPrint: 3,
-  Refused: 4,
-  Failed: 5,
-  Delivered: 6,
-  Posted: 6,
-  Opened: 7,
-  Returned: 7,
+  'given-up': 2,
+  HandedOver: 3,
+  ReceivedForPrint: 4,
+  Refused: 5,
+  Failed: 6,
+  Delivered: 7,
+  Posted: 7,
+  Opened: 8,
+  Returned: 8,
 };
 
-/** Least upper bound: commutative, associative and idempotent, so order and repetition do not matter. */
-export function join(a: LegState, b: LegState): LegState {
-  if (RANK[a] === RANK[b]) return a < b ? a : b;
-  return RANK[a] > RANK[b] ? a : b;
+export const isGivenUp = ({ state, reason }: LegWord): boolean => state === 'Refused' && reason === GIVEN_UP;
+const rankOf = (word: LegWord): number => RANK[isGivenUp(word) ? 'given-up' : word.state];
+
+/** Least upper bound: commutative, associative and idempotent, so order and repetition do not matter to the state. */
+export function join(a: LegWord, b: LegWord): LegWord {
+  const [one, other] = [rankOf(a), rankOf(b)];
+  if (one === other) return a.state <= b.state ? a : b;
+  return one > other ? a : b;
 }
 
 export type Advance = 'moved' | 'stale';
 
 /** Repeats and facts that were overtaken are stale: recorded in the history, without effect on the state. */
-export function advance(from: LegState | undefined, fact: LegState): { state: LegState; how: Advance } {
-  if (from === undefined) return { state: fact, how: 'moved' };
-  const state = join(from, fact);
-  return { state, how: state === from ? 'stale' : 'moved' };
+export function advance(from: LegWord | undefined, fact: LegWord): { state: LegState; how: Advance } {
+  if (from === undefined) return { state: fact.state, how: 'moved' };
+  const word = join(from, fact);
+  return { state: word.state, how: word === from ? 'stale' : 'moved' };
 }
 
 export const LETTER_STATUSES = [

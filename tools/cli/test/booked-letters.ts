@@ -3,6 +3,7 @@ import { conversationIdOf, letterIdOf, messageIdOf, uuidv5 } from '@postgang/pip
 import type { EffectState } from '@postgang/runtime';
 import type { LetterBooks, ProviderStatus } from '../src/audit/books.js';
 import { brokenChain, type Entry } from '../src/audit/chain.js';
+import { bookedEntry } from '../src/audit/open-books.js';
 
 export const SENDER = '310000027';
 const MINUTE = 60_000;
@@ -118,10 +119,7 @@ export const asRead = (letter: Booked): LetterBooks => ({
     letter.history.length === 0 && (letter.letter?.seq ?? 0) === 0
       ? undefined
       : brokenChain(letter.id, letter.history, letter.letter),
-  history: letter.history.map(({ seq, at, kind, leg, eventId, data }) => ({
-    ...{ seq, at: at.getTime(), kind, leg, eventId },
-    ...{ ordersNotice: data.includes('"notify":true'), byRegisterLookup: data.includes('"stage":"register-lookup"') },
-  })),
+  history: letter.history.map(bookedEntry),
 });
 
 /** A letter whose books add up: accepted at `at`, a minute for each step since, what is awaited due at `dueAt`. */

@@ -155,7 +155,9 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, readonly unknown[]
     leg: [null, 1, 2],
     at: MOMENTS.map((ms) => new Date(ms)),
     eventId: ['accepted', 'of its own', 'leveringskvittering'],
-    data: ['{}', '{"notify":true}', '{"stage":"register-lookup"}'].map((text) => Buffer.from(text)),
+    data: ['{}', '{"notify":true}', '{"stage":"register-lookup"}', '{"reason":"provider-unreachable"}'].map((text) =>
+      Buffer.from(text),
+    ),
   },
 };
 /** The same in another leg, with ids of its own. */

@@ -1,8 +1,35 @@
 import { describe, expect, it } from '@jest/globals';
+import { uuidv5 } from '@postgang/pipeline';
+import type { EffectState } from '@postgang/runtime';
 import fc from 'fast-check';
+import type { Entry } from '../src/audit/chain.js';
 import { reconcile as reconcileRead, SETTLES_MS, type Verdict, type When } from '../src/audit/reconcile.js';
-import { asRead, booked, neverRead, STORIES, type Booked } from './booked-letters.js';
+import { asRead, booked, chained, neverRead, STORIES, type Booked } from './booked-letters.js';
 import { FAULTS, HOUR, letterOf, NOW, PLANTED, WHEN } from './planted-faults.js';
+
+const causes = (letter: Booked): string[] => reconcile(letter, WHEN).imbalances.map(({ cause }) => cause);
+
+/** Given up after all attempts; then an operator had its record sent again, and the ledger came as far as that. */
+function sentAgain(state: EffectState): Booked {
+  const letter = letterOf('handed-over');
+  const [accepted, routed, sealed, handedOver] = letter.history as [Entry, Entry, Entry, Entry];
+  const data = Buffer.from('{"particulars":{"reason":"provider-unreachable","stage":"provider-dispatch"}}');
+  const givenUp = { ...handedOver, kind: 'leg-refused', eventId: uuidv5(letter.id, 'leg-refused'), data };
+  const entries = [accepted, routed, sealed, givenUp, ...(state === 'HANDED_OVER' ? [handedOver] : [])];
+  letter.history = chained(
+    letter.id,
+    entries.map((entry, index) => ({ ...entry, seq: index + 1 })),
+  );
+  const { seq, hash } = letter.history.at(-1) as Entry;
+  letter.letter = { ...(letter.letter as NonNullable<Booked['letter']>), seq, headHash: hash };
+  letter.effects = letter.effects.map((effect) => ({ ...effect, state }));
+  return state === 'HANDED_OVER' ? letter : Object.assign(letter, { ...refused(letter), awaited: [], reported: [] });
+}
+
+const refused = ({ legs, letter }: Booked) => ({
+  legs: legs.map((leg) => ({ ...leg, state: 'Refused' })),
+  letter: letter === null ? null : { ...letter, status: 'REFUSED' },
+});
 
 const reconcile = (letter: Booked, when: When): Verdict => reconcileRead(asRead(letter), when);
 
@@ -76,6 +103,32 @@ describe('the books of a letter', () => {
     expect(reconcile(letter, WHEN)).toEqual({ ending: 'in-flight', imbalances: [] });
     const later = { ...WHEN, now: NOW + SETTLES_MS, databaseNow: NOW + SETTLES_MS };
     expect(reconcile(letter, later).imbalances.map(({ cause }) => cause)).toContain('skipped-by-receipts');
+  });
+
+  describe('of one that was given up and sent again', () => {
+    it('close while the ledger has it under way, and ask of it what they ask of any other once it is handed over', () => {
+      for (const state of ['QUEUED', 'INTENDED', 'UNCERTAIN', 'PARKED'] as const)
+        expect(reconcile(sentAgain(state), WHEN)).toEqual({ ending: 'in-flight', imbalances: [] });
+      expect(reconcile(sentAgain('FAILED'), WHEN)).toEqual({ ending: 'ended-otherwise', imbalances: [] });
+      const again = sentAgain('HANDED_OVER');
+      expect(reconcile(again, WHEN)).toEqual({ ending: 'in-flight', imbalances: [] });
+      const late = again.awaited.map((one) => ({ ...one, dueAt: NOW - 1 }));
+      expect(causes({ ...again, awaited: late })).toEqual(['overdue']);
+      expect(causes({ ...again, awaited: [] })).toEqual(['nothing-awaited']);
+    });
+
+    it('tell of a hand-over that its history does not know, or that left its row as it was', () => {
+      const untold = sentAgain('HANDED_OVER');
+      neverRead(untold, (kind) => kind === 'handed-over');
+      Object.assign(untold, { ...refused(untold), awaited: [] });
+      expect(reconcile(untold, WHEN)).toMatchObject({
+        ending: 'unaccounted',
+        imbalances: [{ cause: 'skipped-by-receipts' }],
+      });
+      const unmoved = sentAgain('HANDED_OVER');
+      Object.assign(unmoved, { ...refused(unmoved), awaited: [] });
+      expect(causes(unmoved)).toEqual(['rows-disagree']);
+    });
   });
 
   it('do not ask the ledger about a provider that has an adapter of its own', () => {

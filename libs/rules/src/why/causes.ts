@@ -1,4 +1,4 @@
-import { isEnd } from '../letter-status.js';
+import { isEnd, isGivenUp } from '../letter-status.js';
 import { turnOf, type ServiceState, type Situation, type Turn } from './situation.js';
 
 /** A known cause: what is seen when it is at work, what the agency is told, and what an operator can do. */
@@ -26,7 +26,7 @@ const waits = ({ effect }: Situation): boolean => effect?.state === 'QUEUED' || 
 /** What its own last try said, else what others of its lane were told: they queue behind the same door. */
 const tried = (situation: Situation): string =>
   waits(situation) ? (situation.effect?.reason ?? situation.lane ?? '') : '';
-const isGivenUp = ({ leg }: Situation): boolean => leg?.state === 'Refused' && leg.reason === 'provider-unreachable';
+const wasGivenUp = ({ leg }: Situation): boolean => leg !== undefined && isGivenUp(leg);
 /** Put back by ourselves, to go in their turn: nothing about the letter needs mending. */
 const PUT_BACK = new Set(['held-up', 'postgres', 'document-store']);
 const owedByProvider = ({ awaited, leg }: Situation): boolean =>
@@ -129,7 +129,7 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'given-up-at-provider',
-    seen: (s) => isGivenUp(s) && (s.effect === undefined || s.effect.state === 'FAILED'),
+    seen: (s) => wasGivenUp(s) && (s.effect === undefined || s.effect.state === 'FAILED'),
     agency:
       'The provider could not be reached with this letter, however often it was tried. A person at Postgang looks at it.',
     operator:
@@ -141,10 +141,10 @@ export const CAUSES: readonly Cause[] = [
   },
   {
     id: 'sent-again-after-given-up',
-    seen: (s) => isGivenUp(s),
+    seen: (s) => wasGivenUp(s),
     agency:
       'The letter had been given up and is sent again. Its status follows when the provider says what became of it.',
-    operator: 'Its dead letter was redriven: the ledger has the hand-over under way again, or done.',
+    operator: 'Its dead letter was redriven: the ledger has the hand-over under way again.',
     steps: ['Nothing: do not redrive it once more. Unsettled? postgang effects list.'],
   },
   {

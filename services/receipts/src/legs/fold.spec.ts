@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { conversationIdOf, letterIdOf, uuidv5 } from '@postgang/pipeline';
-import type { LegState, ReceiptKind } from '@postgang/rules';
+import { GIVEN_UP, type LegState, type ReceiptKind } from '@postgang/rules';
 import fc from 'fast-check';
 import type { EntryData } from '../history/announcement.js';
 import { verifyHistory } from '../history/chain.js';
@@ -78,6 +78,8 @@ const run = (inputs: readonly (Fact | Claim)[]): Folded => fold(nothing, inputs)
 const dataOf = (folded: Folded): EntryData[] =>
   folded.entries.map(({ data }) => JSON.parse(data.toString()) as EntryData);
 const statuses = (folded: Folded) => dataOf(folded).flatMap(({ announce }) => announce?.status ?? []);
+const openIn = ({ expectations }: Folded) =>
+  expectations.filter(({ metAt }) => metAt === null).map(({ awaits, owedBy }) => `${awaits}/${owedBy}`);
 const kinds = (folded: Folded) => folded.entries.map(({ kind }) => kind);
 
 describe('fold', () => {
@@ -148,6 +150,28 @@ describe('fold', () => {
     expect(run([routed(), report('REFUSED', 'eboks')]).settled).toMatchObject([{ problem: 'wrong-provider' }]);
   });
 
+  it('goes on with a leg that was given up when it is handed over after all: told, and awaited from its provider', () => {
+    const givenUp = legFact('leg-refused', 'Refused', { reason: GIVEN_UP, detail: 'no answer' });
+    const after = run([accepted(), routed(), sealed(), givenUp, handedOver()]);
+    expect(statuses(after)).toEqual(['ACCEPTED', 'ROUTED', 'SEALED', 'REFUSED', 'HANDED_OVER']);
+    expect(dataOf(after).at(-1)?.announce).toMatchObject({ reason: null, detail: null });
+    expect(openIn(after)).toEqual(['Delivered/digipost']);
+    const overtaken = run([accepted(), routed(), sealed(), handedOver(), givenUp]);
+    expect(statuses(overtaken)).toEqual(['ACCEPTED', 'ROUTED', 'SEALED', 'HANDED_OVER']);
+    expect(dataOf(overtaken).at(-1)).toMatchObject({ stale: true });
+    expect(openIn(overtaken)).toEqual(['Delivered/digipost']);
+  });
+
+  it('takes an adapter’s no for a no, also about what it had taken and in our own word for giving up', () => {
+    const [taken, refused] = [report('TAKEN', 'digipost'), report('REFUSED', 'digipost')];
+    const no: Claim = {
+      ...refused,
+      eventId: uuidv5(LETTER, 'no'),
+      says: { by: 'topic', outcome: 'REFUSED', reason: GIVEN_UP },
+    };
+    expect(statuses(run([routed(), taken, no]))).toEqual(['ROUTED', 'HANDED_OVER', 'REFUSED']);
+  });
+
   it('lets a failed notice leave the letter delivered', () => {
     const folded = run([routed(), receipt('leveringskvittering'), receipt('varslingfeiletkvittering')]);
     expect(folded.letter.status).toBe('DELIVERED');
@@ -174,10 +198,7 @@ describe('fold', () => {
   });
 
   it('has one open expectation per leg, and none at an end', () => {
-    const open = (inputs: (Fact | Claim)[]) =>
-      run(inputs)
-        .expectations.filter(({ metAt }) => metAt === null)
-        .map(({ awaits, owedBy }) => `${awaits}/${owedBy}`);
+    const open = (inputs: (Fact | Claim)[]) => openIn(run(inputs));
     expect(open([accepted()])).toEqual(['Routed/postgang']);
     expect(open([accepted(), refusedLetter()])).toEqual([]);
     expect(open([refusedLetter(), accepted()])).toEqual([]);
@@ -201,6 +222,7 @@ describe('fold', () => {
       accepted(NOTIFY),
       routed(channel),
       sealed(channel),
+      legFact('leg-refused', 'Refused', { reason: GIVEN_UP }),
       handedOver(),
       ...receipts.map((kind) => receipt(kind)),
     ];

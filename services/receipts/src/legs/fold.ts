@@ -199,7 +199,7 @@ class Folding {
       leg.providerOrganisation = effect.route.organisation;
     }
     if (effect.route !== undefined) leg.sealedAt = sealedBy(leg, fact);
-    const { state, how } = advance(known?.state, effect.state);
+    const { state, how } = advance(known, effect);
     leg.state = state;
     if (how === 'moved') {
       leg.reason = effect.reason ?? null;

@@ -1,5 +1,5 @@
 import { receiptDigest } from '@postgang/evidence';
-import { meaningOf, type LegState } from '@postgang/rules';
+import { GIVEN_UP, meaningOf, type LegState } from '@postgang/rules';
 import type { Fact } from '../legs/fact.js';
 import type { LegRow } from '../legs/letter.js';
 import type { Claim, Problem, Report, SignedReceipt } from './claim.js';
@@ -49,7 +49,8 @@ function judgeReport(claim: Claim, report: Report, leg: RoutedLeg): Fact | { pro
   const at = claim.receivedAt;
   const head = { eventId: claim.eventId, letterId: leg.letterId, leg: leg.n, at, since: sinceOf(at, claim, leg) };
   if (report.outcome === 'TAKEN') return { ...head, kind: 'adapter-taken', effect: { of: 'leg', state: 'HandedOver' } };
-  const reason = report.reason ?? 'provider-refused';
+  // our own word for what nobody took: from an adapter, which may have taken it, a no is a no
+  const reason = report.reason === null || report.reason === GIVEN_UP ? 'provider-refused' : report.reason;
   return {
     ...head,
     kind: 'adapter-refused',

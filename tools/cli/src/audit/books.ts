@@ -54,6 +54,8 @@ export interface BookedEntry {
   readonly ordersNotice: boolean;
   /** register-lookup said so. */
   readonly byRegisterLookup: boolean;
+  /** A refusal that is our own word: nobody took the leg, and an operator may have it sent again. */
+  readonly givenUp: boolean;
 }
 
 export interface BookedLeg {

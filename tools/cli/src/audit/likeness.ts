@@ -1,3 +1,4 @@
+import { GIVEN_UP } from '@postgang/rules';
 import { BY_PROVIDER, PAST_AFTER_MS, type When } from './reconcile.js';
 
 /**
@@ -43,7 +44,8 @@ export const HISTORIES_ALIKE = alike(
      SELECT letter_id, bool_and(fits AND seq = n) AS holds, count(*) AS entries, (array_agg(hash))[count(*)] AS head,
        coalesce(array_agg(event_id) FILTER (WHERE kind = ANY('{${BY_PROVIDER.join(',')}}')), '{}') AS told,
        string_agg(ROW(kind, leg, ${PAST('at')}, position('"notify":true'::bytea IN data) > 0,
-         kind = 'refused' AND position('"stage":"register-lookup"'::bytea IN data) > 0)::text, '') AS says
+         kind = 'refused' AND position('"stage":"register-lookup"'::bytea IN data) > 0,
+         kind = 'leg-refused' AND position('"reason":"${GIVEN_UP}"'::bytea IN data) > 0)::text, '') AS says
      FROM (
        SELECT *, row_number() OVER letter AS n, position('\\' IN kind || event_id) = 0 AND at > 'epoch'
          AND hash = sha256(coalesce(lag(hash) OVER letter, sha256(convert_to(letter_id::text, 'UTF8'))) || convert_to(

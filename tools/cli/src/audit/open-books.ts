@@ -1,4 +1,5 @@
 import { messageIdOf } from '@postgang/pipeline';
+import { GIVEN_UP } from '@postgang/rules';
 import type { EffectState } from '@postgang/runtime';
 import type { BookedEffect, BookedEntry, BookedLeg, LetterBooks, ProviderStatus, Reported } from './books.js';
 import { brokenChain, type Entry } from './chain.js';
@@ -324,9 +325,11 @@ const legOf = ([, leg, conversationId, channel, provider, state]: Row) =>
   ({ leg, conversationId, channel, provider, state }) as BookedLeg;
 const entryOf = ([letterId, seq, at, kind, leg, eventId, data, hash]: Row): Entry =>
   ({ letterId, seq, at: new Date(at as number), kind, leg, eventId, data, hash }) as Entry;
-const bookedEntry = ({ seq, at, kind, leg, eventId, data }: Entry): BookedEntry => ({
+/** What the verdict asks of an entry; likeness.ts asks the same of the server. */
+export const bookedEntry = ({ seq, at, kind, leg, eventId, data }: Entry): BookedEntry => ({
   ...{ seq, at: at.getTime(), kind, leg, eventId },
   ...{ ordersNotice: data.includes('"notify":true'), byRegisterLookup: data.includes('"stage":"register-lookup"') },
+  givenUp: kind === 'leg-refused' && data.includes(`"reason":"${GIVEN_UP}"`),
 });
 const effectOf = ([, id, leg, provider, state, settled, createdAt, doneAt, publishedAt]: Row) =>
   ({ id, leg, provider, state: state as EffectState, settled, createdAt, doneAt, publishedAt }) as BookedEffect;

@@ -1,5 +1,6 @@
 import {
   advance,
+  GIVEN_UP,
   isEnd,
   isReceiptKind,
   LETTER_STATUSES,
@@ -8,6 +9,7 @@ import {
   meaningOf,
   RECEIPT_KINDS,
   type LegState,
+  type LegWord,
   type LetterStatus,
 } from '@postgang/rules';
 import type { BookedEffect, BookedEntry, Cause, Ending, Imbalance, LetterBooks, Reported } from './books.js';
@@ -45,6 +47,8 @@ const HANDED_OVER = new Set(['handed-over', 'adapter-taken']);
 const LEG_REFUSED = new Set(['leg-refused', 'adapter-refused']);
 /** Kinds of entries that a receipt or a report of the provider has caused. */
 export const BY_PROVIDER: readonly string[] = [...RECEIPT_KINDS, 'notice-failed', 'adapter-taken', 'adapter-refused'];
+/** The ledger has nothing more to do, and its provider has not got it. */
+const ENDED: ReadonlySet<string> = new Set(['REFUSED', 'FAILED']);
 /** A leg in one of these is over, and the next one is no double of it. */
 const OVER = new Set(['Refused', 'Failed', 'Returned', 'Stopped', 'Superseded']);
 const CANCELLED = new Set(['CANCELLED', 'STOPPED', 'SUPERSEDED']);
@@ -264,12 +268,14 @@ class Reconciliation {
 
   private derivedState(leg: number): LegState | undefined {
     const channel = this.channelOf(leg);
-    let state: LegState | undefined;
+    let word: LegWord | undefined;
     for (const entry of this.books.history) {
-      const said = entry.leg === leg ? stateIn(entry, channel) : undefined;
-      if (said !== undefined) state = advance(state, said).state;
+      const state = entry.leg === leg ? stateIn(entry, channel) : undefined;
+      if (state === undefined) continue;
+      const said = { state, reason: entry.givenUp ? GIVEN_UP : null };
+      if (advance(word, said).how === 'moved') word = said;
     }
-    return state;
+    return word?.state;
   }
 
   /** Where the row is gone, the ledger knows the provider. */
@@ -367,7 +373,22 @@ class Reconciliation {
     );
   }
 
+  /** Its newest leg was given up, and the ledger has it under way again, or done. */
+  private sentAgain(): boolean {
+    const leg = this.legNumbers().at(-1);
+    const effect = this.books.effects.find((one) => one.leg === leg);
+    return (
+      leg !== undefined &&
+      effect !== undefined &&
+      !ENDED.has(effect.state) &&
+      this.books.history.some((entry) => entry.leg === leg && entry.givenUp) &&
+      this.derivedState(leg) === 'Refused'
+    );
+  }
+
   private ending(): Ending {
+    // nothing is awaited of it: the ledger goes on until there is an end, or a person is asked
+    if (this.sentAgain()) return this.found.length > 0 ? 'unaccounted' : 'in-flight';
     const { intake } = this.books;
     const { status } = this;
     if (status === 'DELIVERED' || status === 'OPENED') return 'delivered';
