@@ -15,6 +15,7 @@ import { OperationsViews1765000000000 } from './db/10-operations-views.migration
 import { UsualTimes1765000000003 } from './db/11-usual-times.migration.js';
 import { RevocationLists1765100000000 } from './db/12-revocation-lists.migration.js';
 import { RevocationScope1765200000000 } from './db/13-revocation-scope.migration.js';
+import { CountedReceipts1765300000000 } from './db/14-counted-receipts.migration.js';
 import { ReceiptsModule } from './receipts.module.js';
 
 /** Keeps what happened to every letter: leg states, history, expectations, receipts; tells the status. */
@@ -39,6 +40,7 @@ export const service: Service<ReceiptsConfig> = {
       UsualTimes1765000000003,
       RevocationLists1765100000000,
       RevocationScope1765200000000,
+      CountedReceipts1765300000000,
     ],
   },
   topicParameters: () => Promise.resolve({ provider: PROVIDERS_WITH_TOPICS }),

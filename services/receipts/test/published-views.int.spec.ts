@@ -33,6 +33,7 @@ describePublishedViews({
     provider_pull: ['provider', 'pulled_until'],
     awaited: ['letter_id', 'leg', 'awaits', 'owed_by', 'since', 'due_at', 'met_at', 'overdue_at'],
     usual_time: ['provider', 'awaits', 'samples', 'newest', 'p50_seconds', 'p95_seconds'],
+    counted_receipt: ['event_id', 'letter_id'],
     receipt_in_doubt: ['conversation_id', 'provider', 'problem', 'received_at'],
   },
   tables: ['letter', 'leg', 'history', 'expectation', 'receipt', 'receipt_chain', 'provider_pull'],

@@ -517,6 +517,15 @@ describe('receipts', () => {
       return rows[0];
     });
     expect(aside.letter_id).toBeNull();
+    // what counts is in no list of what does not, signed or not
+    const views = await database.query(
+      `SELECT (SELECT count(*)::int FROM history_api_v1.counted_receipt WHERE letter_id = $1) AS counted,
+              (SELECT count(*)::int FROM history_api_v1.receipt WHERE letter_id = $1) AS signed,
+              (SELECT count(*)::int FROM history_api_v1.receipt_set_aside WHERE conversation_id = $2) AS aside,
+              (SELECT count(*)::int FROM history_api_v1.receipt_set_aside WHERE conversation_id = $3) AS others`,
+      [own.letterId, own.conversationId, foreign.conversationId],
+    );
+    expect(views.rows).toEqual([{ counted: 1, signed: 0, aside: 0, others: 1 }]);
     // two topics, no order between them
     expect(await sortedKinds(foreign, 2)).toEqual(['accepted', 'routed']);
   });

@@ -24,6 +24,9 @@ export const STORIES = [
   'posted',
   'returned',
   'notified',
+  'adapter-taken',
+  'adapter-delivered',
+  'adapter-refused',
 ] as const;
 export type Story = (typeof STORIES)[number];
 
@@ -36,6 +39,7 @@ const CARRIED: readonly Step[] = [
   ['handed-over', 1],
 ];
 const RECEIVED: readonly Step[] = [...CARRIED, ['mottakskvittering', 1]];
+const TAKEN: readonly Step[] = [...CARRIED.slice(0, 3), ['adapter-taken', 1]];
 const STEPS: Record<Story, readonly Step[]> = {
   accepted: CARRIED.slice(0, 1),
   parked: CARRIED.slice(0, 1),
@@ -54,14 +58,23 @@ const STEPS: Record<Story, readonly Step[]> = {
   posted: [...RECEIVED, ['leveringskvittering', 1]],
   returned: [...RECEIVED, ['leveringskvittering', 1], ['returpostkvittering', 1]],
   notified: [...CARRIED, ['leveringskvittering', 1, { notify: true }], ['notified', 1]],
+  'adapter-taken': TAKEN,
+  'adapter-delivered': [...TAKEN, ['leveringskvittering', 1]],
+  'adapter-refused': [...CARRIED.slice(0, 3), ['adapter-refused', 1]],
 };
 const PRINT: readonly Story[] = ['received-for-print', 'posted', 'returned'];
-const RECEIPTS = ['mottakskvittering', 'leveringskvittering', 'aapningskvittering', 'returpostkvittering', 'feil'];
+/** Of a provider that has an adapter of its own: nothing of theirs is in the ledger, and the provider is asked where a spec says so. */
+const BY_ADAPTER: readonly Story[] = ['adapter-taken', 'adapter-delivered', 'adapter-refused'];
+const RECEIPTS = [
+  ...['mottakskvittering', 'leveringskvittering', 'aapningskvittering', 'returpostkvittering', 'feil'],
+  ...['adapter-taken', 'adapter-refused'],
+];
 const AWAITS: Partial<Record<Story, readonly [awaits: string, owedBy: string]>> = {
   routed: ['Sealed', 'postgang'],
   sealed: ['HandedOver', 'postgang'],
   'handed-over': ['Delivered', 'digipost'],
   'received-for-print': ['Posted', 'print'],
+  'adapter-taken': ['Delivered', 'eboks'],
 };
 const STATUS: Record<Story, string> = {
   accepted: 'ACCEPTED',
@@ -78,6 +91,9 @@ const STATUS: Record<Story, string> = {
   posted: 'POSTED',
   returned: 'RETURNED',
   notified: 'DELIVERED',
+  'adapter-taken': 'HANDED_OVER',
+  'adapter-delivered': 'DELIVERED',
+  'adapter-refused': 'REFUSED',
 };
 const LEG_STATE: Record<Story, string | undefined> = {
   accepted: undefined,
@@ -94,6 +110,9 @@ const LEG_STATE: Record<Story, string | undefined> = {
   posted: 'Posted',
   returned: 'Returned',
   notified: 'Delivered',
+  'adapter-taken': 'HandedOver',
+  'adapter-delivered': 'Delivered',
+  'adapter-refused': 'Refused',
 };
 const PROVIDER_SAYS: Partial<Record<Story, ProviderStatus>> = {
   'handed-over': 'accepted',
@@ -132,7 +151,8 @@ export function booked(story: Story, reference: string, at: number, dueAt: numbe
       ...{ eventId: uuidv5(id, kind), data: Buffer.from(JSON.stringify(data)) },
     })),
   );
-  const provider = PRINT.includes(story) ? 'print' : 'digipost';
+  const adapter = BY_ADAPTER.includes(story);
+  const provider = PRINT.includes(story) ? 'print' : adapter ? 'eboks' : 'digipost';
   const state = LEG_STATE[story];
   const time = (kind: string): number => history.find((entry) => entry.kind === kind)?.at.getTime() ?? at;
   const sealed = history.some(({ kind }) => kind === 'sealed');
@@ -168,14 +188,15 @@ export function booked(story: Story, reference: string, at: number, dueAt: numbe
     awaited: awaits === undefined ? [] : [{ leg: 1, awaits: awaits[0], owedBy: awaits[1], dueAt }],
     receipts: history.filter(({ kind }) => RECEIPTS.includes(kind)).map(({ eventId }) => eventId),
     setAside: [],
-    effects: sealed
-      ? [
-          {
-            ...{ id: messageIdOf(id, 1), leg: 1, provider, state: effectState, settled: false },
-            ...{ createdAt: time('sealed'), doneAt: done, publishedAt: done },
-          },
-        ]
-      : [],
+    effects:
+      sealed && !adapter
+        ? [
+            {
+              ...{ id: messageIdOf(id, 1), leg: 1, provider, state: effectState, settled: false },
+              ...{ createdAt: time('sealed'), doneAt: done, publishedAt: done },
+            },
+          ]
+        : [],
     messages: story === 'notified' ? [{ leg: 1, state: 'HANDED_OVER', doneAt: time('notified') }] : [],
     reported:
       says === undefined

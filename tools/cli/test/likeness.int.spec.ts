@@ -151,6 +151,7 @@ const VALUES: Readonly<Record<string, Readonly<Record<string, readonly unknown[]
       'leveringskvittering',
       'notified',
       'redriven',
+      'adapter-taken',
     ],
     leg: [null, 1, 2],
     at: MOMENTS.map((ms) => new Date(ms)),
@@ -245,6 +246,11 @@ const LETTER_CHANGES: Readonly<Record<string, Change>> = {
   'longer than its history': (letter) => letter.letter !== null && (letter.letter = { ...letter.letter, seq: 9 }),
   'without head': (letter) => letter.letter !== null && (letter.letter = { ...letter.letter, headHash: null }),
   parked: (letter) => (letter.parked = letter.parked === null ? 'no-access-to-krr' : null),
+  'in its adapter’s provider’s report': (letter) =>
+    letter.history.some(({ kind }) => kind.startsWith('adapter-')) &&
+    (letter.reported = [
+      { messageId: messageIdOf(letter.id, 1), leg: 1, at: NOW - HOUR, status: 'delivered', times: 1 },
+    ]),
   'a receipt less': (letter) => (letter.receipts = letter.receipts.slice(1)),
   'a receipt more': (letter) => (letter.receipts = [...letter.receipts, uuidv5(letter.id, 'extra')]),
   'a receipt waits': (letter) => letter.legs.length > 0 && (letter.setAside = [null]),

@@ -9,7 +9,7 @@ export const HOUR = 3_600_000;
 export const WHEN: When = {
   now: NOW,
   databaseNow: NOW,
-  owned: new Set(['digipost', 'eboks', 'print']),
+  owned: new Set(['digipost', 'print']),
   reportedUntil: NOW,
 };
 /** Young enough for its next step, old enough for every book to have heard of the last. */
@@ -198,8 +198,8 @@ export const FAULTS: Record<
     },
     ...{ cause: 'receipt-lost', says: /set aside \(wrong-signer\)/ },
   },
-  'signed receipt deleted': {
-    on: RECEIPTED,
+  'receipt or report deleted': {
+    on: [...RECEIPTED, 'adapter-taken', 'adapter-delivered', 'adapter-refused'],
     plant: (letter) => void (letter.receipts = letter.receipts.slice(1)),
     ...{ cause: 'row-missing', says: /its receipt is missing in receipts/ },
   },
@@ -271,7 +271,7 @@ export const FAULTS: Record<
     ...{ cause: 'rows-disagree', says: /is Delivered per its row/ },
   },
   'status of the letter altered': {
-    on: ['handed-over', 'failed'],
+    on: ['handed-over', 'failed', 'adapter-taken'],
     plant: (letter) =>
       void (letter.letter = { ...(letter.letter as NonNullable<Booked['letter']>), status: 'DELIVERED' }),
     ...{ cause: 'rows-disagree', says: /the letter is DELIVERED per its row/ },
@@ -290,14 +290,14 @@ export const FAULTS: Record<
     ...{ cause: 'notice-missing', says: /service message ordered, never sent/ },
   },
   'nothing awaited': {
-    on: ['routed', 'sealed', 'handed-over', 'received-for-print'],
+    on: ['routed', 'sealed', 'handed-over', 'received-for-print', 'adapter-taken'],
     plant: (letter) => void (letter.awaited = []),
     ...{ cause: 'nothing-awaited', says: /nothing is awaited/ },
   },
   overdue: {
-    on: ['routed', 'sealed', 'handed-over', 'received-for-print'],
+    on: ['routed', 'sealed', 'handed-over', 'received-for-print', 'adapter-taken'],
     plant: (letter) => void (letter.awaited = letter.awaited.map((one) => ({ ...one, dueAt: NOW - 1 }))),
-    ...{ cause: 'overdue', says: /^overdue: (postgang|digipost|print) owes/ },
+    ...{ cause: 'overdue', says: /^overdue: (postgang|digipost|eboks|print) owes/ },
   },
 };
 

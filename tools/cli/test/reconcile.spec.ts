@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { uuidv5 } from '@postgang/pipeline';
+import { messageIdOf, uuidv5 } from '@postgang/pipeline';
 import type { EffectState } from '@postgang/runtime';
 import fc from 'fast-check';
 import type { Entry } from '../src/audit/chain.js';
@@ -49,17 +49,20 @@ describe('the books of a letter', () => {
         routed: 'in-flight',
         sealed: 'in-flight',
         'handed-over': 'in-flight',
+        'adapter-taken': 'in-flight',
       },
       ...{
         'received-for-print': 'in-flight',
         delivered: 'delivered',
         opened: 'delivered',
         notified: 'delivered',
+        'adapter-delivered': 'delivered',
         posted: 'posted',
       },
       ...{
         refused: 'ended-otherwise',
         'leg-refused': 'ended-otherwise',
+        'adapter-refused': 'ended-otherwise',
         failed: 'ended-otherwise',
         returned: 'ended-otherwise',
       },
@@ -135,5 +138,23 @@ describe('the books of a letter', () => {
     const letter = letterOf('sealed');
     letter.effects = [];
     expect(reconcile(letter, { ...WHEN, owned: new Set(['print']) }).imbalances).toEqual([]);
+  });
+
+  it('take the report of a provider that has an adapter of its own for the hand-over, and see a second one in it', () => {
+    const letter = letterOf('adapter-delivered');
+    const line = {
+      messageId: messageIdOf(letter.id, 1),
+      leg: 1,
+      at: NOW - HOUR,
+      status: 'delivered',
+      times: 1,
+    } as const;
+    expect(reconcile({ ...letter, reported: [line] }, WHEN).imbalances).toEqual([]);
+    const again = { ...line, messageId: uuidv5(letter.id, 'again') };
+    expect(reconcile({ ...letter, reported: [line, again] }, WHEN).imbalances).toEqual([
+      { letterId: letter.id, cause: 'doubled', says: expect.stringMatching(/provider has leg 1 a second time/) },
+    ]);
+    const returned = { ...line, status: 'returned' } as const;
+    expect(reconcile({ ...letter, reported: [returned] }, WHEN).imbalances).toMatchObject([{ cause: 'receipt-lost' }]);
   });
 });

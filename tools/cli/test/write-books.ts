@@ -103,7 +103,11 @@ function rowsOf(letter: Booked): (readonly [table: string, Columns])[] {
       ...{ letter_id: null, leg: null, conversation_id: null, problem: null },
       ...{ provider: letter.legs[0]?.provider ?? 'digipost', raw: '', received_at: new Date(), ...columns },
     });
-  for (const eventId of letter.receipts) receipt({ event_id: eventId, letter_id: id, leg: 1, verified: true });
+  for (const eventId of letter.receipts) {
+    const kind = letter.history.find((entry) => entry.eventId === eventId)?.kind;
+    // an outside adapter's word is not signed
+    receipt({ event_id: eventId, letter_id: id, leg: 1, verified: kind?.startsWith('adapter-') !== true });
+  }
   for (const [index, problem] of letter.setAside.entries())
     receipt({
       event_id: uuidv5(id, `set-aside/${index}`),

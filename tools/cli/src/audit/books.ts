@@ -32,7 +32,7 @@ export interface LetterBooks {
     readonly owedBy: string;
     readonly dueAt: number;
   }[];
-  /** Receipts that count, by the event that says so. */
+  /** Receipts and adapters' reports that count, by the event that says so. */
   readonly receipts: readonly string[];
   /** Receipts about this letter's legs that do not count, and why; null: it waits for a leg that is there. */
   readonly setAside: readonly (string | null)[];

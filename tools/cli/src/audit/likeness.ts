@@ -36,7 +36,7 @@ export const ALIKE = alike(
 
 /**
  * The same of receipts' book, which is most of it. The server hashes the chains, as libs/evidence does: to hash six million entries here, they would all
- * have to be brought here. Says nothing of a letter whose chain does not hold, does not end as its row says, or whose signed receipts are not those that the
+ * have to be brought here. Says nothing of a letter whose chain does not hold, does not end as its row says, or whose receipts and reports are not those that the
  * entries tell of. (Text is not escaped as JSON has it: an entry that needs it does not fit, and the letter is read itself.)
  */
 export const HISTORIES_ALIKE = alike(
@@ -54,7 +54,7 @@ export const HISTORIES_ALIKE = alike(
        FROM history_api_v1.history WHERE letter_id = ANY($1::uuid[]) WINDOW letter AS (PARTITION BY letter_id ORDER BY seq)
      ) entry GROUP BY letter_id
    ) chain JOIN history_api_v1.letter l ON l.id = letter_id AND l.seq = entries AND l.head_hash = head
-   LEFT JOIN (SELECT letter_id, array_agg(event_id) AS stored FROM history_api_v1.receipt WHERE letter_id = ANY($1::uuid[]) GROUP BY letter_id) receipt
+   LEFT JOIN (SELECT letter_id, array_agg(event_id) AS stored FROM history_api_v1.counted_receipt WHERE letter_id = ANY($1::uuid[]) GROUP BY letter_id) receipt
      USING (letter_id)
    WHERE holds AND told <@ coalesce(stored, '{}') AND coalesce(stored, '{}') <@ told`,
 );

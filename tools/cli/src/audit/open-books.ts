@@ -299,7 +299,7 @@ const BY_LETTER = {
 };
 const HISTORY = `SELECT letter_id, seq, at, kind, leg, event_id, data, hash FROM history_api_v1.history
   WHERE letter_id = ANY($1::uuid[]) ORDER BY letter_id, seq`;
-const RECEIPTS = 'SELECT letter_id, event_id FROM history_api_v1.receipt WHERE letter_id = ANY($1::uuid[])';
+const RECEIPTS = 'SELECT letter_id, event_id FROM history_api_v1.counted_receipt WHERE letter_id = ANY($1::uuid[])';
 const HANDED_IN = 'SELECT id, sender, reference FROM handed_in WHERE id = ANY($1::uuid[])';
 const INTAKE =
   'SELECT id, sender, reference, accepted_at, published_at FROM intake_api_v1.letter WHERE id = ANY($1::uuid[])';

@@ -178,8 +178,7 @@ class Reconciliation {
     const effect = this.books.effects.find((one) => one.leg === leg);
     const sealed = this.entry('sealed', leg);
     if (effect === undefined) {
-      const provider = this.books.legs.find((one) => one.leg === leg)?.provider;
-      if (sealed === undefined || provider === null || provider === undefined || !this.when.owned.has(provider)) return;
+      if (sealed === undefined || this.hasAdapter(leg) !== false) return;
       if (this.has('handed-over', leg))
         this.tell('effect-unrecorded', `leg ${leg} handed over per history, no effect in the ledger`);
       else if (sealed.at <= this.when.now - SETTLES_MS)
@@ -192,6 +191,12 @@ class Reconciliation {
         `leg ${leg} queued for hand-over, sealing not in the history: record skipped by receipts?`,
       );
     this.handOverTold(effect);
+  }
+
+  /** Whether another than provider-dispatch hands this leg over; undefined where nobody says whose it is. */
+  private hasAdapter(leg: number): boolean | undefined {
+    const provider = this.books.legs.find((one) => one.leg === leg)?.provider;
+    return provider === null || provider === undefined ? undefined : !this.when.owned.has(provider);
   }
 
   private handOverTold(effect: BookedEffect): void {
@@ -223,7 +228,7 @@ class Reconciliation {
         this.tell('row-missing', `history entry ${seq} (${kind}): its receipt is missing in receipts`);
     }
     const untold = receipts.filter((eventId) => !told.has(eventId)).length;
-    if (untold > 0) this.tell('receipt-lost', `${untold} verified receipt(s) stored, not in the history`);
+    if (untold > 0) this.tell('receipt-lost', `${untold} receipt(s) that count stored, not in the history`);
     if (this.books.setAside.includes(null)) this.tell('receipt-lost', 'a receipt waits for a leg that is there');
   }
 
@@ -337,8 +342,12 @@ class Reconciliation {
   }
 
   private unrecorded({ messageId, leg }: Reported): void {
-    const effect = this.books.effects.find((one) => one.leg === leg);
-    if (effect !== undefined && this.books.reported?.some((line) => line.messageId === effect.id) === true)
+    const lines = this.books.reported ?? [];
+    // an adapter of the provider's own keeps no ledger with us: its first line is the hand-over
+    const adapters = this.hasAdapter(leg) ? lines.find((line) => line.leg === leg)?.messageId : undefined;
+    if (adapters === messageId) return;
+    const known = adapters ?? this.books.effects.find((one) => one.leg === leg)?.id;
+    if (known !== undefined && lines.some((line) => line.messageId === known))
       return this.tell('doubled', `doubled hand-over: provider has leg ${leg} a second time, as message ${messageId}`);
     // the gap in the ledger may have been seen from the history already
     const seen = this.found.findIndex(({ cause }) => cause === 'never-queued' || cause === 'effect-unrecorded');
