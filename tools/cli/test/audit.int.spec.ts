@@ -149,7 +149,6 @@ describe('postgang audit, with the rights of an operations reader', () => {
       delivered: 16,
       posted: 4,
       'ended-otherwise': 20,
-      cancelled: 0,
       'in-flight': 28,
       unaccounted: 0,
     });

@@ -75,6 +75,22 @@ export const FAULTS: Record<
     plant: (letter) => Object.assign(letter, { letter: null, history: [], legs: [], receipts: [], awaited: [] }),
     ...{ cause: 'missing-in-receipts', says: /letter row missing in receipts/ },
   },
+  'history deleted, its row as if there had been none': {
+    on: all(),
+    plant: (letter) => {
+      letter.history = [];
+      letter.letter = { ...(letter.letter as NonNullable<Booked['letter']>), seq: 0, headHash: null };
+    },
+    ...{ cause: 'missing-in-receipts', says: /^the letter is [A-Z_]+ per its row, its whole history is missing/ },
+  },
+  'history and all that its row says deleted': {
+    on: all('accepted'),
+    plant: (letter) => {
+      letter.history = [];
+      letter.letter = { sender: null, status: null, seq: 0, headHash: null };
+    },
+    ...{ cause: 'missing-in-receipts', says: /^history missing in receipts/ },
+  },
   'letter row deleted in receipts': {
     on: all(),
     plant: (letter) => void (letter.letter = null),
@@ -275,6 +291,22 @@ export const FAULTS: Record<
     plant: (letter) =>
       void (letter.letter = { ...(letter.letter as NonNullable<Booked['letter']>), status: 'DELIVERED' }),
     ...{ cause: 'rows-disagree', says: /the letter is DELIVERED per its row/ },
+  },
+  'letter cancelled, which nothing here does': {
+    on: ['handed-over', 'failed', 'delivered', 'adapter-taken'],
+    plant: (letter) => {
+      letter.letter = { ...(letter.letter as NonNullable<Booked['letter']>), status: 'CANCELLED' };
+      letter.awaited = letter.awaited.map((one) => ({ ...one, dueAt: NOW - 1 }));
+    },
+    ...{ cause: 'rows-disagree', says: /^the letter is CANCELLED per its row, [A-Z_]+ per history/ },
+  },
+  'leg stopped, which nothing here does': {
+    on: ['handed-over', 'failed', 'delivered', 'adapter-taken'],
+    plant: (letter) => {
+      letter.legs = letter.legs.map((leg) => ({ ...leg, state: 'Stopped' }));
+      letter.letter = { ...(letter.letter as NonNullable<Booked['letter']>), status: 'STOPPED' };
+    },
+    ...{ cause: 'rows-disagree', says: /^leg 1 is Stopped per its row/ },
   },
   'service message told, not in the ledger': {
     on: ['notified'],

@@ -99,6 +99,17 @@ describe('the books of a letter', () => {
     );
   });
 
+  it('count a letter as unaccounted for whose row says what its history does not', () => {
+    const told = PLANTED.filter(([fault]) =>
+      ['missing-in-receipts', 'rows-disagree'].includes(FAULTS[fault]?.cause ?? ''),
+    );
+    for (const [fault, story] of told.filter(([fault]) => fault !== 'letter row deleted in receipts')) {
+      const letter = letterOf(story);
+      FAULTS[fault]?.plant(letter);
+      expect({ fault, story, ending: reconcile(letter, WHEN).ending }).toEqual({ fault, story, ending: 'unaccounted' });
+    }
+  });
+
   it('wait for what was written a moment ago to be told on', () => {
     const letter = booked('handed-over', 'young', NOW - 4 * 60_000, NOW + HOUR);
     neverRead(letter, (kind) => kind !== 'accepted');

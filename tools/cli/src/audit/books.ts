@@ -122,4 +122,4 @@ export type Cause =
   | 'unread-and-gone';
 
 /** Where a letter stands in the sum. `unaccounted`: past its deadline, or nobody can say. */
-export type Ending = 'delivered' | 'posted' | 'ended-otherwise' | 'cancelled' | 'in-flight' | 'unaccounted';
+export type Ending = 'delivered' | 'posted' | 'ended-otherwise' | 'in-flight' | 'unaccounted';

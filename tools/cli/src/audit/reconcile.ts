@@ -4,7 +4,6 @@ import {
   isEnd,
   isReceiptKind,
   LETTER_STATUSES,
-  LEG_STATES,
   letterStatus,
   meaningOf,
   RECEIPT_KINDS,
@@ -50,8 +49,7 @@ export const BY_PROVIDER: readonly string[] = [...RECEIPT_KINDS, 'notice-failed'
 /** The ledger has nothing more to do, and its provider has not got it. */
 const ENDED: ReadonlySet<string> = new Set(['REFUSED', 'FAILED']);
 /** A leg in one of these is over, and the next one is no double of it. */
-const OVER = new Set(['Refused', 'Failed', 'Returned', 'Stopped', 'Superseded']);
-const CANCELLED = new Set(['CANCELLED', 'STOPPED', 'SUPERSEDED']);
+const OVER: ReadonlySet<string> = new Set<LegState>(['Refused', 'Failed', 'Returned']);
 
 class Reconciliation {
   private readonly found: Imbalance[] = [];
@@ -61,14 +59,16 @@ class Reconciliation {
     private readonly books: LetterBooks,
     private readonly when: When,
   ) {
-    this.status = books.letter?.status ?? this.derivedStatus();
+    // of a letter without any history the row's word is nobody's
+    const untold = books.history.length === 0 && books.broken === undefined;
+    this.status = (untold ? undefined : books.letter?.status) ?? this.derivedStatus();
   }
 
   verdict(): Verdict {
-    const { intake, history, letter } = this.books;
+    const { intake, history, broken } = this.books;
     if (intake === null) this.withoutIntake();
-    else if (letter === null && history.length === 0) this.withoutReceipts(intake);
-    if (this.books.broken !== undefined) this.tell('history-altered', this.books.broken);
+    else if (history.length === 0 && broken === undefined) this.withoutReceipts(intake);
+    if (broken !== undefined) this.tell('history-altered', broken);
     // what is missing from a chain that does not hold is told by the chain
     else if (history.length > 0) this.compareWithHistory();
     this.doubles();
@@ -109,13 +109,20 @@ class Reconciliation {
   }
 
   private withoutReceipts({ acceptedAt, publishedAt }: NonNullable<LetterBooks['intake']>): void {
-    const { routes, effects, parked } = this.books;
+    const { routes, effects, parked, letter } = this.books;
+    // row and history are written as one
+    if (letter !== null && letter.status !== null)
+      return this.tell(
+        'missing-in-receipts',
+        `the letter is ${letter.status} per its row, its whole history is missing`,
+      );
     const movedOn = routes.length > 0 || effects.length > 0 || parked !== null;
     if (publishedAt === null && !movedOn) {
       if (acceptedAt <= this.when.now - SETTLES_MS)
         this.tell('unpublished', 'published_at missing: accepted, the event never went out');
     } else if (acceptedAt <= this.when.now - SETTLES_MS) {
-      if (movedOn) this.tell('missing-in-receipts', 'letter row missing in receipts');
+      if (movedOn)
+        this.tell('missing-in-receipts', `${letter === null ? 'letter row' : 'history'} missing in receipts`);
       else this.tell('never-routed', 'accepted, neither routed nor in the history: record lost or skipped?');
     }
   }
@@ -257,17 +264,11 @@ class Reconciliation {
       const state = this.derivedState(leg);
       if (state === undefined) continue;
       if (row === undefined) this.tell('row-missing', `row of leg ${leg} missing in receipts`);
-      else if (isKnown(row.state) && row.state !== state)
+      else if (row.state !== state)
         this.tell('rows-disagree', `leg ${leg} is ${row.state} per its row, ${state} per history`);
     }
     const status = this.derivedStatus();
-    if (
-      letter?.status !== null &&
-      letter !== null &&
-      this.found.length === 0 &&
-      isStatus(letter.status) &&
-      status !== letter.status
-    )
+    if (letter?.status !== null && letter !== null && this.found.length === 0 && status !== letter.status)
       this.tell('rows-disagree', `the letter is ${letter.status} per its row, ${status} per history`);
   }
 
@@ -400,10 +401,11 @@ class Reconciliation {
     if (this.sentAgain()) return this.found.length > 0 ? 'unaccounted' : 'in-flight';
     const { intake } = this.books;
     const { status } = this;
+    // the row says one thing, the history another
+    if (!isStatus(status) || this.found.some(({ cause }) => cause === 'rows-disagree')) return 'unaccounted';
     if (status === 'DELIVERED' || status === 'OPENED') return 'delivered';
     if (status === 'POSTED') return 'posted';
-    if (CANCELLED.has(status)) return 'cancelled';
-    if (isStatus(status) && isEnd(status)) return 'ended-otherwise';
+    if (isEnd(status)) return 'ended-otherwise';
     if (intake === null) return 'unaccounted';
     this.deadlines(status);
     // one that is in flight and does not add up is nobody's but the operator's
@@ -439,7 +441,6 @@ const STATES_OF = {
   refused: ['Refused', 'Failed'],
 } as const satisfies Record<string, readonly LegState[]>;
 
-const isKnown = (state: string): state is LegState => (LEG_STATES as readonly string[]).includes(state);
 const isStatus = (status: string): status is LetterStatus => (LETTER_STATUSES as readonly string[]).includes(status);
 
 /** The state of its leg that an entry tells of. */

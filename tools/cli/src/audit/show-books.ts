@@ -15,7 +15,6 @@ const LABELS = {
   delivered: 'delivered',
   posted: 'posted',
   'ended-otherwise': 'ended otherwise',
-  cancelled: 'cancelled',
   'in-flight': 'in flight, within deadline',
   unaccounted: 'unaccounted for',
 } as const;

@@ -13,7 +13,7 @@ export interface Listed extends Omit<Imbalance, 'letterId'> {
 /** Of an accepted letter; an agency's own list may hold anything. */
 const LONGEST_REFERENCE = 100;
 
-const ENDINGS: readonly Ending[] = ['delivered', 'posted', 'ended-otherwise', 'cancelled', 'in-flight', 'unaccounted'];
+const ENDINGS: readonly Ending[] = ['delivered', 'posted', 'ended-otherwise', 'in-flight', 'unaccounted'];
 
 /** Sums up, in the same memory however many letters there are: beyond `most` imbalances are counted and not listed. */
 export class Tally {
