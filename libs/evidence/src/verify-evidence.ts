@@ -331,8 +331,9 @@ class Verifying {
     const accepted = this.evidence.entries.find(({ kind }) => kind === 'accepted');
     const said = accepted === undefined ? {} : this.particulars(accepted.seq);
     let before = '';
-    return this.evidence.revealed.map(({ field, salt, value }) => {
-      const where = `revealed ${field.slice(0, 40)}`;
+    return this.evidence.revealed.map(({ field, salt, value }, index) => {
+      // what is no field's name is not repeated
+      const where = `revealed ${isCommittedField(field) ? field : index + 1}`;
       if (!isCommittedField(field) || field <= before) throw new EvidenceError(where, 'field');
       before = field;
       const commitment = said[commitmentName(field)];

@@ -397,6 +397,12 @@ describe('what is revealed', () => {
     );
   });
 
+  it('is refused without repeating what is no field’s name', async () => {
+    const { evidence, trust } = revealed;
+    const lie = evidence.revealed.map((one) => ({ ...one, field: '\nok' }));
+    expect(await ofFile({ ...evidence, revealed: lie }, { trust })).toBe('revealed 1: field');
+  });
+
   it('of one field tells nothing of another', () => {
     const key = Buffer.alloc(32, 1);
     const [recipient, documents] = [saltOf(key, 'recipient'), saltOf(key, 'documents')];

@@ -72,11 +72,10 @@ export function deadLetterOf(service: ServiceName, record: LyingRecord): DeadLet
 export const failureOf = (headers: LyingRecord['headers']): string => harmless(headers[FAILURE] ?? 'unknown', 300);
 
 /** What others wrote, as it may be shown: nothing personal, nothing that moves or turns a terminal's text, nothing that a database cannot hold. */
-export const harmless = (text: string, most: number): string =>
-  scrub(text)
-    .slice(0, most)
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
-    .toWellFormed();
+export const harmless = (text: string, most: number): string => oneLine(scrub(text).slice(0, most));
+
+/** The same for who has the right to read it all: it stays within its line and on the terminal as it is. */
+export const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ').toWellFormed();
 
 function redrivesOf(headers: LyingRecord['headers']): number {
   const count = Number(headers[REDRIVES] ?? 0);

@@ -17,6 +17,7 @@ import type { Command } from 'commander';
 import { closeSync, fchmodSync, fstatSync, openSync, writeFileSync } from 'node:fs';
 import { causeOf, certificatesOf, readInput, UsageError } from './package-input.js';
 import { postgres, unusable } from './servers.js';
+import { document, line } from './standard-output.js';
 
 /** The same name as the services use, so that their environment serves here too. */
 const config = runtimeConfig.pick({}).extend({ POSTGRES_URL: runtimeConfig.shape.POSTGRES_URL.unwrap() });
@@ -138,12 +139,12 @@ async function verify(file: string, options: VerifyArguments): Promise<void> {
   } catch (error) {
     if (options.json === true && error instanceof EvidenceError) {
       const { where, problem } = error;
-      process.stdout.write(`${JSON.stringify({ holds: false, where, problem }, undefined, 2)}\n`);
+      document({ holds: false, where, problem });
     }
     throw error;
   }
   const whose = verified.trusted && options.operator !== undefined;
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ holds: whose, ...verified }, undefined, 2)}\n`);
+  if (options.json === true) document({ holds: whose, ...verified });
   else show(verified, whose);
   if (!verified.trusted)
     throw new UsageError('it does not contradict itself, but whose signatures these are was not checked: no --trust');
@@ -155,7 +156,6 @@ async function verify(file: string, options: VerifyArguments): Promise<void> {
 
 function show({ letter, entries, receipts, roots, completeAtEndOf, revealed, remarks }: Verified, ok: boolean): void {
   const signed = new Map(receipts.map((receipt) => [receipt.entry, receipt]));
-  const line = (text: string): void => void process.stdout.write(`${text}\n`);
   line(`letter ${letter.id} of ${letter.sender}, reference ${letter.reference}`);
   for (const { seq, at, kind, leg } of entries) {
     const receipt = signed.get(seq);

@@ -17,6 +17,7 @@ import type { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { causeOf, certificatesOf, identityOf, readPackage, UsageError, type KeyOptions } from './package-input.js';
+import { document, line } from './standard-output.js';
 
 interface Options extends KeyOptions {
   readonly trust?: string;
@@ -112,20 +113,18 @@ function inspect(name: 'inspect' | 'verify', file: string, options: Options): vo
   } catch (error) {
     if (options.json === true && error instanceof PackageError) {
       const { reason, where } = error;
-      process.stdout.write(
-        `${JSON.stringify({ holds: false, reason, where, meaning: REASONS[reason] }, undefined, 2)}\n`,
-      );
+      document({ holds: false, reason, where, meaning: REASONS[reason] });
     }
     throw error;
   }
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ holds: true, ...found }, undefined, 2)}\n`);
+  if (options.json === true) document({ holds: true, ...found });
   else if (name === 'verify')
     process.stdout.write(
       options.trust === undefined ? 'ok, but whose signature it is was not checked: no --trust\n' : 'ok\n',
     );
   else
     for (const [field, value] of Object.entries(found))
-      process.stdout.write(`${field}: ${typeof value === 'string' ? value : JSON.stringify(value)}\n`);
+      line(`${field}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
 }
 
 const HOLDS = 'holds';

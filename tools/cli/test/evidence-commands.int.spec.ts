@@ -31,8 +31,11 @@ const DOCUMENT = Buffer.alloc(32, 7);
 const OPERATOR = '310000019';
 const SENDER = '991825827';
 const DAY = '2026-11-24';
-const ids = ['held', 'altered', 'new'].map((reference) => letterIdOf(SENDER, reference));
-const [HELD, ALTERED, NEW] = ids as [string, string, string];
+/** Lines of its own, and what a terminal does not show. */
+const HOSTILE =
+  'case-1\n  1  2026-11-24T10:00:00.000Z  leveringskvittering, leg 1  signed by 984661185\nok\u001b[8m\u009b8m';
+const ids = ['held', 'altered', 'new', HOSTILE].map((reference) => letterIdOf(SENDER, reference));
+const [HELD, ALTERED, NEW, LYING] = ids as [string, string, string, string];
 const environment = { ...process.env };
 let folder: string;
 let database: Awaited<ReturnType<typeof freshDatabase>>;
@@ -72,7 +75,9 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'root.pem'), String(authority.trust[0]));
   writeFileSync(join(folder, 'other.pem'), String((await TestAuthority.create('Other')).trust[0]));
   const tree = new DayTree();
-  for (const reference of ['held', 'altered'].sort((a, b) => (letterIdOf(SENDER, a) < letterIdOf(SENDER, b) ? -1 : 1)))
+  for (const reference of ['held', 'altered', HOSTILE].sort((a, b) =>
+    letterIdOf(SENDER, a) < letterIdOf(SENDER, b) ? -1 : 1,
+  ))
     tree.add({ letterId: letterIdOf(SENDER, reference), seq: 2, head: await write(reference, DAY) });
   await write('new', '2026-11-25');
   const { rest, size, root } = tree.finish();
@@ -130,7 +135,7 @@ async function write(reference: string, day: string): Promise<Buffer> {
   await source.query('INSERT INTO letter (id, sender, reference, seq) VALUES ($1, $2, $3, 2)', [
     ...[letterId, SENDER, reference],
   ]);
-  for (const [index, kind] of ['accepted', 'refused'].entries()) {
+  for (const [index, kind] of ['accepted', reference === HOSTILE ? 'refused\nok' : 'refused'].entries()) {
     const data = canonical(kind === 'accepted' ? { particulars: commitments } : { kind });
     const entry = { seq: index + 1, at, kind, leg: null, eventId: `${letterId} ${kind}`, data };
     hash = hashEntry(hash, { ...entry, letterId });
@@ -181,6 +186,21 @@ describe('postgang evidence', () => {
     } finally {
       process.env['POSTGRES_URL'] = database.url;
     }
+  });
+
+  it('keeps what a file says within the lines that speak of it', async () => {
+    await postgang('export', LYING, '--out', file('lying.json'));
+    for (const trust of [[], trusting]) {
+      const { out } = await verify('lying.json', ...trust);
+      // only who is told whom to trust is told that it holds
+      expect(out.split('\n').filter((line) => line.startsWith('ok'))).toHaveLength(trust.length === 0 ? 0 : 1);
+      expect(out).toContain('reference case-1   1  2026-11-24T10:00:00.000Z  leveringskvittering');
+      expect(out).toContain('refused ok\n');
+      expect(out).not.toMatch(/[\u001b\u009b]/);
+    }
+    const { out } = await verify('lying.json', ...trusting, '--json');
+    expect(out).not.toMatch(/[\u001b\u009b]/);
+    expect(JSON.parse(out)).toMatchObject({ holds: true, letter: { reference: HOSTILE } });
   });
 
   it('makes a file that others could read its owner’s alone', async () => {
