@@ -71,13 +71,20 @@ function fingerprintOf(certificate: X509Certificate): string {
 }
 
 const LEAST_BITS = 2048;
+/**
+ * Whoever writes a message chooses the certificate in it, and its signature is checked before it is asked who issued that: a check must cost next to
+ * nothing with any key. One of 16,384 bits with an exponent of 64, or of 3072 with one as long, costs some hundred times what those of
+ * virksomhetssertifikater do (2048 to 4096 bits, 65537).
+ */
+const MOST_BITS = 4096;
+const LARGEST_EXPONENT = 2n ** 32n;
 
-/** Throws PackageError('unsupported-algorithm') unless it is RSA of 2048 bits or more, which is all that the profile's certificates have. */
+/** Throws PackageError('unsupported-algorithm') unless it is RSA of 2048 to 4096 bits with a small exponent, which is all that the profile's certificates have. */
 export function rsaKeyOf(certificate: X509Certificate): KeyObject {
   const publicKey = publicKeyOf(certificate);
-  const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (publicKey.asymmetricKeyType !== 'rsa' || bits < LEAST_BITS)
-    throw new PackageError('unsupported-algorithm', 'key type');
+  const { modulusLength: bits = 0, publicExponent = LARGEST_EXPONENT } = publicKey.asymmetricKeyDetails ?? {};
+  const fits = bits >= LEAST_BITS && bits <= MOST_BITS && publicExponent < LARGEST_EXPONENT;
+  if (publicKey.asymmetricKeyType !== 'rsa' || !fits) throw new PackageError('unsupported-algorithm', 'key type');
   return publicKey;
 }
 

@@ -1,5 +1,7 @@
+import 'reflect-metadata';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { createHmac } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+import { createHmac, createPublicKey, randomBytes, webcrypto, type KeyObject } from 'node:crypto';
 import { checkSbd, PackageError, readSbd, receiptSbd, signSbd, TestAuthority, verifySbd } from './index.js';
 import type { Sbd, SigningIdentity } from './index.js';
 import { parseJsonObject } from './json.js';
@@ -14,6 +16,28 @@ const head = {
 };
 const message = (): Sbd => receiptSbd(head, { kind: 'leveringskvittering', process: 'digital', at: AT });
 const encode = (text: string): string => Buffer.from(text).toString('base64url');
+/** Of which nobody has the other half. */
+function publicKeyWith(bits: number, exponent: bigint): KeyObject {
+  const modulus = randomBytes(bits / 8);
+  modulus[0] = 0xff;
+  modulus[modulus.length - 1] = 0xff;
+  const hex = exponent.toString(16);
+  const e = Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex').toString('base64url');
+  return createPublicKey({ key: { kty: 'RSA', n: modulus.toString('base64url'), e }, format: 'jwk' });
+}
+/** Anybody may make one. */
+async function certificateWith(key: KeyObject): Promise<string> {
+  const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', publicExponent: new Uint8Array([1, 0, 1]) };
+  const { subtle } = webcrypto;
+  const { privateKey } = await subtle.generateKey({ ...algorithm, modulusLength: 2048 }, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...{ serialNumber: '01', subject: 'CN=Postkasse, 2.5.4.97=NTRNO-984661185, C=NO', issuer: 'CN=Anybody' },
+    ...{ notBefore: AT, notAfter: new Date(AT.getTime() + 86_400_000) },
+    publicKey: await subtle.importKey('spki', key.export({ type: 'spki', format: 'der' }), algorithm, true, ['verify']),
+    ...{ signingKey: privateKey, signingAlgorithm: algorithm },
+  });
+  return Buffer.from(certificate.rawData).toString('base64');
+}
 const reasonOf = (run: () => unknown): string => {
   try {
     run();
@@ -68,6 +92,24 @@ describe('a signed message made to be read in two ways', () => {
     expect(verdict(x5c([Buffer.from(leaf.toString()).toString('base64')]))).toBe('key-info-missing');
     expect(verdict(x5c([Buffer.concat([leaf.raw, leaf.raw]).toString('base64')]))).toBe('key-info-missing');
     expect(verdict(x5c(['A'.repeat(30_000)]))).toBe('too-large');
+  });
+
+  it.each([
+    ['16,384 bits', 16_384, 65_537n],
+    ['4,104 bits', 4_104, 65_537n],
+    ['an exponent of 33 bits', 2_048, 2n ** 32n + 1n],
+    ['an exponent of 64 bits', 4_096, 2n ** 64n - 1n],
+    ['an exponent as long as itself', 3_072, 2n ** 3_071n + 1n],
+  ])('is not checked with a key of %s, which would take long whoever signed it', async (_what, bits, exponent) => {
+    const key = publicKeyWith(bits, exponent);
+    expect(key.asymmetricKeyDetails).toMatchObject({ modulusLength: bits, publicExponent: exponent });
+    const x5c = [await certificateWith(key)];
+    expect(verdict(withHeader({ alg: 'RS256', x5c }))).toBe('unsupported-algorithm');
+  });
+
+  it('is checked with keys as large as any virksomhetssertifikat has', async () => {
+    const x5c = [await certificateWith(publicKeyWith(4_096, 65_537n))];
+    expect(verdict(withHeader({ alg: 'RS256', x5c }))).toBe('signature-invalid');
   });
 
   it('has one text only: bits to spare in the last character are refused', () => {
