@@ -71,6 +71,11 @@ interface OpenedReceipt {
 }
 
 const NOTICE_FAILED = 'notice-failed';
+/** What the operator's own hosts tell of a leg before there can be a receipt about it. */
+const UNTIL_SEALED: ReadonlySet<string> = new Set(['routed', 'sealed']);
+const UNTIL_HANDED_OVER: ReadonlySet<string> = new Set([...UNTIL_SEALED, 'handed-over']);
+/** How far a provider's clock may be from the operator's (milliseconds). DPI asks for five seconds of everybody; a letter must not depend on it. */
+export const CLOCK_SKEW_MS = 300_000;
 
 class Verifying {
   private readonly remarks: string[] = [];
@@ -95,10 +100,11 @@ class Verifying {
     this.checkCoverageOfReceipts();
     const roots = evidence.roots.map((statement, at) => this.openRoot(statement, at));
     await this.readLists();
-    const receipts = opened.map((one, at) => this.checkReceipt(one, `receipt ${at + 1}`));
+    const days = new Map(roots.map(({ says }) => [says.day, says]));
+    const receipts = opened.map((one, at) => this.checkReceipt(one, `receipt ${at + 1}`, days));
     this.checkListsUsed();
     const operator = this.checkRoots(roots);
-    this.checkPaths(new Map(roots.map(({ says }) => [says.day, says])));
+    this.checkPaths(days);
     return {
       letter: evidence.letter,
       entries: evidence.entries.map(({ seq, at, kind, leg }) => ({ seq, at, kind, leg })),
@@ -179,7 +185,11 @@ class Verifying {
         throw new EvidenceError(`entry ${seq}`, 'its receipt is missing');
   }
 
-  private checkReceipt({ receipt, verified, authorities }: OpenedReceipt, where: string): VerifiedReceipt {
+  private checkReceipt(
+    { receipt, verified, authorities }: OpenedReceipt,
+    where: string,
+    days: ReadonlyMap<string, DayRoot>,
+  ): VerifiedReceipt {
     const { entry: seq } = receipt;
     const entry = this.evidence.entries[seq - 1] as Evidence['entries'][number];
     const { sbd, type, organisation, chain } = verified;
@@ -201,8 +211,32 @@ class Verifying {
     const expected = routed === undefined ? undefined : this.particulars(routed.seq)['organisation'];
     if (expected !== undefined && expected !== organisation)
       throw new EvidenceError(where, 'signer is not the provider of the leg');
+    this.checkSigningTime(signedAt, entry, where, days);
     this.checkRevocation(chain, signedAt, where, receipt.revocationLists, authorities);
     return { entry: seq, kind: type, signedAt: signedAt.toISOString(), signer: organisation };
+  }
+
+  /**
+   * Certificate and revocation are judged at the time that the receipt states, so that is bounded: nobody signs for a package that is not yet made, or what
+   * was written down before. Which of our hosts had its clock wrong nobody can tell afterwards: only before all they have of the leg is too early.
+   */
+  private checkSigningTime(
+    signedAt: Date,
+    { seq, leg }: Evidence['entries'][number],
+    where: string,
+    days: ReadonlyMap<string, DayRoot>,
+  ): void {
+    const ours = this.evidence.entries.filter((one) => one.leg === leg && UNTIL_HANDED_OVER.has(one.kind));
+    const latest = signedAt.getTime() + CLOCK_SKEW_MS;
+    if (ours.length > 0 && ours.every(({ at }) => latest < Date.parse(at)))
+      throw new EvidenceError(where, 'signed before its letter was on its way');
+    const made = ours.find(({ kind, at }) => UNTIL_SEALED.has(kind) && latest < Date.parse(at));
+    if (made !== undefined)
+      this.remarks.push(`${where}: signed before entry ${made.seq} (${made.kind}), by one clock or the other`);
+    const holding = this.evidence.paths.find((path) => path.seq >= seq);
+    const closedAt = holding === undefined ? undefined : days.get(holding.day)?.closedAt;
+    if (closedAt !== undefined && signedAt.getTime() - CLOCK_SKEW_MS > Date.parse(closedAt))
+      throw new EvidenceError(where, `signed after the day was closed whose root holds entry ${seq}`);
   }
 
   private checkRevocation(

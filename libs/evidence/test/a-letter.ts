@@ -116,9 +116,17 @@ async function somebody() {
   return { authority, operator, digipost };
 }
 
-export async function receiptOf(id: string, signer: SigningIdentity, kind: ReceiptBody['kind'], at: string, leg = 1) {
+/** Signed when it happened, unless another time is said. */
+export async function receiptOf(
+  id: string,
+  signer: SigningIdentity,
+  kind: ReceiptBody['kind'],
+  at: string,
+  leg = 1,
+  signedAt = at,
+) {
   const head = {
-    ...{ technicalSender: DIGIPOST, receiver: OPERATOR, messageId: randomUUID(), createdAt: new Date(at) },
+    ...{ technicalSender: DIGIPOST, receiver: OPERATOR, messageId: randomUUID(), createdAt: new Date(signedAt) },
     conversationId: conversationIdOf(id, leg),
   };
   return { raw: await signSbd(receiptSbd(head, { kind, process: 'digital', at: new Date(at) }), signer), kind, at };

@@ -295,7 +295,11 @@ describe('a root in the place of one that was given out', () => {
 });
 
 describe('receipts in it', () => {
-  async function withReceipt(change: (made: Made) => Promise<{ raw: string; certificates: readonly string[] }>) {
+  /** With the first receipt made anew, and entries altered as the operator itself would have written them. */
+  async function written(
+    change: (made: Made) => Promise<{ raw: string; certificates: readonly string[] }>,
+    altered: Readonly<Record<number, { readonly at?: string; readonly kind?: string }>> = {},
+  ) {
     const mine = await aLetter();
     const { evidence, operator, trust } = mine;
     const { raw, certificates } = await change(mine);
@@ -306,12 +310,23 @@ describe('receipts in it', () => {
       ...(entry.seq === 4
         ? { eventId: receiptEventId('digipost', raw), particulars: { receipt: receiptDigest(raw) } }
         : {}),
+      ...altered[entry.seq],
     }));
     const entries = chained(evidence.letter.id, lines);
     const receipts = evidence.receipts.map((one, index) => (index === 0 ? { ...one, raw, certificates } : one));
     const days = await daysOf(evidence.letter.id, entries, { 1: 3, 2: 5 }, 6, operator);
-    return ofFile({ ...evidence, entries, receipts, ...days }, { trust });
+    return { evidence: { ...evidence, entries, receipts, ...days }, trust };
   }
+  async function withReceipt(...how: Parameters<typeof written>) {
+    const { evidence, trust } = await written(...how);
+    return ofFile(evidence, { trust });
+  }
+  const signed =
+    (signedAt: string) =>
+    async ({ evidence: { letter }, digipost }: Made) => ({
+      ...(await receiptOf(letter.id, digipost, 'leveringskvittering', '2026-11-24T08:00:00.000Z', 1, signedAt)),
+      certificates: chainOf(digipost.certificates),
+    });
   const chainOf = (certificates: readonly { raw: Buffer }[]): string[] =>
     certificates.slice(0, 2).map(({ raw }) => raw.toString('base64'));
 
@@ -362,6 +377,27 @@ describe('receipts in it', () => {
     expect(
       await withReceipt(async (mine) => ({ raw: (await make(mine)).raw, certificates: chainOf(chain(mine)) })),
     ).toBe(position);
+  });
+
+  const TOO_EARLY = 'receipt 1: signed before its letter was on its way';
+  const TOO_LATE = 'receipt 1: signed after the day was closed whose root holds entry 4';
+  it.each([
+    ['ten months before the letter was accepted', '2026-01-20T08:00:00.000Z', TOO_EARLY],
+    ['before the leg was routed by more than clocks differ', '2026-11-23T09:55:00.999Z', TOO_EARLY],
+    ['before the leg was routed by as much as clocks differ', '2026-11-23T09:55:01.000Z', 'holds'],
+    ['after the day was closed by as much as clocks differ', '2026-11-24T23:20:00.000Z', 'holds'],
+    ['after the day was closed by more than clocks differ', '2026-11-24T23:20:00.001Z', TOO_LATE],
+    ['years after the day was closed that holds it', '2034-11-24T08:00:00.000Z', TOO_LATE],
+  ])('signed %s: %s is "%s"', async (_when, at, position) => {
+    expect(await withReceipt(signed(at))).toBe(position);
+  });
+
+  it('hold with a remark when one clock of the operator’s puts the package after them', async () => {
+    const { evidence, trust } = await written(signed('2026-11-24T08:00:00.000Z'), {
+      3: { kind: 'sealed', at: '2026-11-24T09:00:00.000Z' },
+    });
+    const { remarks } = await verifyEvidence(evidence, { trust });
+    expect(remarks).toEqual(['receipt 1: signed before entry 3 (sealed), by one clock or the other']);
   });
 
   it('do not count when their signer was revoked before, and do when after', async () => {

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { PackageError, verifySbd, type PackageReason, type Revocations, type Sbd } from '@postgang/document-package';
-import { receiptEventId } from '@postgang/evidence';
+import { CLOCK_SKEW_MS, receiptEventId } from '@postgang/evidence';
 import { conversationIdOf, isUuid, type ReceiptReceived } from '@postgang/pipeline';
 import { isReceiptKind, type ReceiptKind } from '@postgang/rules';
 import { isLegNumber } from '../legs/fact.js';
@@ -20,8 +20,8 @@ export type Problem =
   | 'happened-after-signed'
   | 'neither-receipt-nor-report';
 
-/** How far a provider's clock may be from ours (milliseconds). DPI asks for five seconds of everybody; a letter must not depend on it. */
-export const SKEW_MS = 300_000;
+/** As whoever verifies the evidence has it (milliseconds). */
+export const SKEW_MS = CLOCK_SKEW_MS;
 
 /** What receipts are verified against. */
 export interface Yardstick {
