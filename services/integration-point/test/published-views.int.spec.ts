@@ -12,7 +12,6 @@ describePublishedViews({
   views: {
     letter: ['id', 'sender', 'reference', 'accepted_at', 'published_at'],
   },
-  tables: ['letter', 'agency', 'delegation', 'document'],
   migrations: migrations.length,
   open: (url) => openDatabase({ url, schema: 'integration_point', pool: 2, entities, migrations, onStatement }),
 });

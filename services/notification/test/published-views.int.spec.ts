@@ -10,7 +10,6 @@ describePublishedViews({
   api: 'message_api_v1',
   role: OPERATIONS_READER,
   views: { effect: EFFECT_COLUMNS },
-  tables: ['message'],
   migrations: migrations.length,
   open: (url) => openDatabase({ url, schema: 'notification', pool: 2, entities, migrations, onStatement }),
 });

@@ -10,7 +10,6 @@ describePublishedViews({
   api: 'effect_api_v1',
   role: OPERATIONS_READER,
   views: { effect: EFFECT_COLUMNS },
-  tables: ['effect'],
   migrations: migrations.length,
   open: (url) => openDatabase({ url, schema: 'provider_dispatch', pool: 2, entities, migrations, onStatement }),
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openDatabase } from '@postgang/runtime';
-import { freshDatabase } from '@postgang/testing';
+import { freshDatabase, namesIn } from '@postgang/testing';
 import pg from 'pg';
 import { service } from '../src/index.js';
 
@@ -12,24 +12,16 @@ const VIEWS = [
   'receipt',
   'expectation',
   'leg',
+  'awaited',
+  'usual_time',
+  'receipt_in_doubt',
   'recording',
   'day_root',
   'day_chunk',
   'revocation_list',
 ];
-const TABLES = [
-  'letter',
-  'leg',
-  'history',
-  'expectation',
-  'receipt',
-  'provider_pull',
-  'consumed_offset',
-  'closed_day',
-  'day_root',
-  'day_chunk',
-  'revocation_list',
-];
+/** What operations look at: receipts that nobody may believe, and how far all was read. */
+const FOR_OPERATIONS = ['consumed_offset', 'counted_receipt', 'provider_pull', 'receipt_set_aside'];
 const INSUFFICIENT_PRIVILEGE = '42501';
 
 let close: (() => Promise<unknown>)[] = [];
@@ -73,10 +65,23 @@ describe('who may only read the views', () => {
     });
   });
 
-  it.each(TABLES)('does not read table %s', async (table) => {
-    await expect(reader.query(`SELECT * FROM receipts.${table}`)).rejects.toMatchObject({
+  it.each(FOR_OPERATIONS)('does not read history_api_v1.%s, which is for operations', async (view) => {
+    await expect(reader.query(`SELECT * FROM history_api_v1.${view}`)).rejects.toMatchObject({
       code: INSUFFICIENT_PRIVILEGE,
     });
+  });
+
+  it('is told of every view whether it reads it', async () => {
+    expect(await namesIn(owner, 'history_api_v1', 'v')).toEqual([...VIEWS, ...FOR_OPERATIONS].sort());
+  });
+
+  it('reads no table', async () => {
+    const tables = await namesIn(owner, 'receipts', 'r');
+    expect(tables).toContain('receipt_chain');
+    for (const table of tables)
+      await expect(reader.query(`SELECT FROM receipts.${table}`)).rejects.toMatchObject({
+        code: INSUFFICIENT_PRIVILEGE,
+      });
   });
 });
 

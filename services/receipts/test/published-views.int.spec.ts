@@ -35,8 +35,11 @@ describePublishedViews({
     usual_time: ['provider', 'awaits', 'samples', 'newest', 'p50_seconds', 'p95_seconds'],
     counted_receipt: ['event_id', 'letter_id'],
     receipt_in_doubt: ['conversation_id', 'provider', 'problem', 'received_at'],
+    recording: ['letter_id', 'seq', 'recorded_on'],
+    day_root: ['day', 'size', 'root', 'statement'],
+    day_chunk: ['day', 'number', 'first_letter', 'root', 'leaves'],
+    revocation_list: ['id', 'issuer', 'this_update', 'next_update', 'der'],
   },
-  tables: ['letter', 'leg', 'history', 'expectation', 'receipt', 'receipt_chain', 'provider_pull'],
   migrations: migrations.length,
   open: (url) => openDatabase({ url, schema: 'receipts', pool: 2, entities, migrations, onStatement }),
 });

@@ -13,7 +13,6 @@ describePublishedViews({
     route: ['letter_id', 'leg', 'routed', 'rule', 'decided_at'],
     parked_letter: ['letter_id', 'sender', 'why', 'parked_at'],
   },
-  tables: ['route', 'parked_letter', 'held_sender'],
   migrations: migrations.length,
   open: (url) => openDatabase({ url, schema: 'register_lookup', pool: 2, entities, migrations, onStatement }),
 });
