@@ -86,33 +86,54 @@ export class TestAuthority {
 
   async issue(organisation: string, name: string, options: IssueOptions = {}): Promise<SigningIdentity> {
     const keys = await newKeys(options.bits ?? 2048);
-    const unit = options.unit === undefined ? '' : `OU=${options.unit}, `;
-    const certificate = await x509.X509CertificateGenerator.create({
-      // a counter would begin anew after a restart, and CMS names its recipient by issuer and serial number
-      serialNumber: `4${randomBytes(8).toString('hex').slice(1)}`,
-      subject: `CN=${name}, ${unit}2.5.4.97=NTRNO-${organisation}, O=${name}, C=NO`,
-      issuer: this.intermediate.certificate.subject,
-      notBefore: options.notBefore ?? new Date(Date.now() - DAY_MS),
-      notAfter: options.notAfter ?? new Date(Date.now() + 365 * DAY_MS),
-      signingAlgorithm: ALGORITHM,
-      publicKey: keys.publicKey,
-      signingKey: this.intermediate.keys.privateKey,
-      extensions: [
-        new x509.BasicConstraintsExtension(false),
-        new x509.KeyUsagesExtension(
-          x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment | x509.KeyUsageFlags.nonRepudiation,
-          true,
-        ),
-        new x509.CertificatePolicyExtension([TEST_POLICY]),
-        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-        await x509.AuthorityKeyIdentifierExtension.create(this.intermediate.keys.publicKey),
-      ],
-    });
-    return {
-      key: KeyObject.from(keys.privateKey),
-      certificates: [nodeCertificate(certificate), ...[...this.trust].reverse()],
-    };
+    const subject = subjectOf(organisation, name, options);
+    const issuer = { subject: this.intermediate.certificate.subject, keys: this.intermediate.keys };
+    const certificate = await leaf(subject, keys, issuer, options);
+    return { key: KeyObject.from(keys.privateKey), certificates: [certificate, ...[...this.trust].reverse()] };
   }
+
+  /** What anybody can make: a certificate that says the same, and that no authority has signed. */
+  static async selfSigned(organisation: string, name: string, options: IssueOptions = {}): Promise<SigningIdentity> {
+    const keys = await newKeys(options.bits ?? 2048);
+    const subject = subjectOf(organisation, name, options);
+    const certificate = await leaf(subject, keys, { subject, keys }, options);
+    return { key: KeyObject.from(keys.privateKey), certificates: [certificate] };
+  }
+}
+
+function subjectOf(organisation: string, name: string, { unit }: IssueOptions): string {
+  const within = unit === undefined ? '' : `OU=${unit}, `;
+  return `CN=${name}, ${within}2.5.4.97=NTRNO-${organisation}, O=${name}, C=NO`;
+}
+
+async function leaf(
+  subject: string,
+  keys: CryptoKeyPair,
+  issuer: { readonly subject: string; readonly keys: CryptoKeyPair },
+  { notBefore, notAfter }: IssueOptions,
+): Promise<X509Certificate> {
+  const certificate = await x509.X509CertificateGenerator.create({
+    // a counter would begin anew after a restart, and CMS names its recipient by issuer and serial number
+    serialNumber: `4${randomBytes(8).toString('hex').slice(1)}`,
+    subject,
+    issuer: issuer.subject,
+    notBefore: notBefore ?? new Date(Date.now() - DAY_MS),
+    notAfter: notAfter ?? new Date(Date.now() + 365 * DAY_MS),
+    signingAlgorithm: ALGORITHM,
+    publicKey: keys.publicKey,
+    signingKey: issuer.keys.privateKey,
+    extensions: [
+      new x509.BasicConstraintsExtension(false),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment | x509.KeyUsageFlags.nonRepudiation,
+        true,
+      ),
+      new x509.CertificatePolicyExtension([TEST_POLICY]),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.keys.publicKey),
+    ],
+  });
+  return nodeCertificate(certificate);
 }
 
 async function listOf(
