@@ -211,6 +211,10 @@ class Verifying {
     const expected = routed === undefined ? undefined : this.particulars(routed.seq)['organisation'];
     if (expected !== undefined && expected !== organisation)
       throw new EvidenceError(where, 'signer is not the provider of the leg');
+    if (expected === undefined)
+      this.remarks.push(
+        `${where}: the history does not say whose receipts count for leg ${entry.leg}, so any signer would do`,
+      );
     this.checkSigningTime(signedAt, entry, where, days);
     this.checkRevocation(chain, signedAt, where, receipt.revocationLists, authorities);
     return { entry: seq, kind: type, signedAt: signedAt.toISOString(), signer: organisation };

@@ -39,7 +39,7 @@ export interface Made {
 const sha256 = (bytes: Buffer | string): Buffer => createHash('sha256').update(bytes).digest();
 const base64 = ({ raw }: X509Certificate): string => raw.toString('base64');
 
-interface Line {
+export interface Line {
   readonly at: string;
   readonly kind: string;
   readonly leg: number | null;

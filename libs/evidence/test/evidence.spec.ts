@@ -15,7 +15,17 @@ import {
   type Evidence,
   type VerifyOptions,
 } from '../src/index.js';
-import { aLetter, chained, daysOf, DIGIPOST, OPERATOR, RECIPIENT, receiptOf, type Made } from './a-letter.js';
+import {
+  aLetter,
+  chained,
+  daysOf,
+  DIGIPOST,
+  OPERATOR,
+  RECIPIENT,
+  receiptOf,
+  type Line,
+  type Made,
+} from './a-letter.js';
 
 let made: Made;
 let revealed: Made;
@@ -298,7 +308,7 @@ describe('receipts in it', () => {
   /** With the first receipt made anew, and entries altered as the operator itself would have written them. */
   async function written(
     change: (made: Made) => Promise<{ raw: string; certificates: readonly string[] }>,
-    altered: Readonly<Record<number, { readonly at?: string; readonly kind?: string }>> = {},
+    altered: Readonly<Record<number, Partial<Line>>> = {},
   ) {
     const mine = await aLetter();
     const { evidence, operator, trust } = mine;
@@ -390,6 +400,16 @@ describe('receipts in it', () => {
     ['years after the day was closed that holds it', '2034-11-24T08:00:00.000Z', TOO_LATE],
   ])('signed %s: %s is "%s"', async (_when, at, position) => {
     expect(await withReceipt(signed(at))).toBe(position);
+  });
+
+  it('hold with a remark when the history does not say whose receipts count', async () => {
+    const { evidence, trust } = await written(signed('2026-11-24T08:00:00.000Z'), { 2: { particulars: {} } });
+    const { remarks } = await verifyEvidence(evidence, { trust });
+    expect(remarks).toEqual(
+      [1, 2].map(
+        (n) => `receipt ${n}: the history does not say whose receipts count for leg 1, so any signer would do`,
+      ),
+    );
   });
 
   it('hold with a remark when one clock of the operator’s puts the package after them', async () => {
