@@ -9,6 +9,8 @@
 const MOST_IN_FLIGHT = 64;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
+/** Whatever is asked for (Retry-After): one letter a minute harms nobody, and an hour's post does not wait for a slip. */
+const LONGEST_ASKED_MS = 60_000;
 /** So many letters in a row without a clear answer are an outage; fewer may be the letters' own doing. */
 const UNANSWERED_LETTERS = 3;
 
@@ -74,6 +76,6 @@ export class ProviderLane {
     // the letters that were on their way together say it together; that is one outage
     if (now >= this.pausedUntil) this.downs += 1;
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(this.downs - 1, 10), LONGEST_PAUSE_MS);
-    this.pausedUntil = Math.max(this.pausedUntil, now + Math.max(pause, askedMs));
+    this.pausedUntil = Math.max(this.pausedUntil, now + Math.max(pause, Math.min(askedMs, LONGEST_ASKED_MS)));
   }
 }
