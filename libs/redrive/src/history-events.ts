@@ -9,16 +9,16 @@ export interface Outlet {
 
 const TOPIC = 'letter.redriven.v1';
 
-/** A step of a plan, for the history of the letter concerned. The same step is the same event, however often it is told. */
+/** A step of a plan, for the history of the letter concerned, which agencies read: it names no operator, the plan does. The same step is the same event, however often it is told. */
 export function eventOf(
   plan: Pick<PlanHead, 'id' | 'service'>,
   { partition, offset, originTopic, recordId, letterId }: PlannedRecord,
   step: LetterRedriven['step'],
-  { by: operator, at, reason = null }: { readonly by: string; readonly at: Date; readonly reason?: string | null },
+  { at, reason = null }: { readonly at: Date; readonly reason?: string | null },
 ): PlanEvent[] {
   if (letterId === null) return [];
   const { id, service } = plan;
-  const event = { letterId, plan: id, step, service, originTopic, recordId, reason, operator, at: at.getTime() };
+  const event = { letterId, plan: id, step, service, originTopic, recordId, reason, operator: '', at: at.getTime() };
   return [{ id: uuidv5(id, `${partition}/${offset}/${step}`), letterId, value: encode(TOPIC, event) }];
 }
 

@@ -147,7 +147,7 @@ export class Redrive {
         await insertPlan(manager, plan, hashOf(plan));
         await addStep(manager, plan.id, by, 'plan', { records: plan.records.length });
         const stored = await this.get(manager, plan.id);
-        await tell(manager, stored, toSend(await recordsOf(manager, plan.id)), 'PLANNED', by);
+        await tell(manager, stored, toSend(await recordsOf(manager, plan.id)), 'PLANNED');
       });
       await this.publish();
       return await this.show(plan.id);
@@ -176,9 +176,9 @@ export class Redrive {
       const records = await recordsOf(manager, id);
       if (isAltered(plan, records)) throw new NotAllowed('the plan was changed since it was drawn up');
       if (hash !== undefined && hash !== plan.hash) throw new NotAllowed('this is not the plan of that hash');
-      await setState(manager, id, 'RELEASED', by);
+      await setState(manager, id, 'RELEASED');
       await addStep(manager, id, by, 'release', { hash: plan.hash });
-      await tell(manager, plan, toSend(records), 'RELEASED', by);
+      await tell(manager, plan, toSend(records), 'RELEASED');
     });
     await this.publish();
   }
@@ -212,7 +212,7 @@ export class Redrive {
       const records = await cancelRecords(manager, id);
       await setState(manager, id, 'CANCELLED');
       await addStep(manager, id, by, 'cancel', { records: records.length });
-      await tell(manager, plan, records, 'CANCELLED', by);
+      await tell(manager, plan, records, 'CANCELLED');
     });
     const plan = await this.get(this.source.manager, id);
     // a run that holds the lock marks what it has in hand itself

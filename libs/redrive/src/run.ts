@@ -124,16 +124,16 @@ async function carryOutSome(
     for (const record of messages.keys()) if (!mine.has(placeOf(record))) fates.set(record, 'already-redriven');
     const sending = [...messages.keys()].filter((record) => mine.has(placeOf(record)));
     await moveRecords(inside, plan.id, sending.map(to('SENDING')));
-    await suppress(inside, plan, fates, parts.by);
+    await suppress(inside, plan, fates);
     return sending;
   });
   if (claimed === undefined) return undefined;
   const tooLarge = await send(claimed, messages, parts.sender);
   const sent = claimed.filter((record) => !tooLarge.has(record));
   await manager.transaction(async (inside) => {
-    await markSent(inside, plan, sent, parts.by);
+    await markSent(inside, plan, sent);
     await releaseClaims(inside, plan.id, [...tooLarge]);
-    await suppress(inside, plan, new Map([...tooLarge].map((record) => [record, 'too-large'])), parts.by);
+    await suppress(inside, plan, new Map([...tooLarge].map((record) => [record, 'too-large'])));
   });
   return { sent: sent.length, suppressed: fates.size + tooLarge.size };
 }
@@ -220,10 +220,10 @@ export async function settle(
     const sent = left.filter((record) => published.has(markOf(plan.id, record)));
     const unsent = left.filter((record) => !sent.includes(record));
     await manager.transaction(async (inside) => {
-      await markSent(inside, plan, sent, by);
+      await markSent(inside, plan, sent);
       await releaseClaims(inside, plan.id, unsent);
       await moveRecords(inside, plan.id, unsent.map(to(otherwise)));
-      if (otherwise === 'CANCELLED') await tell(inside, plan, unsent, 'CANCELLED', by);
+      if (otherwise === 'CANCELLED') await tell(inside, plan, unsent, 'CANCELLED');
       await addStep(inside, plan.id, by, 'settle', { sent: sent.length, notSent: unsent.length });
     });
   }
@@ -233,22 +233,16 @@ const to =
   (state: RecordState, outcome?: Why) =>
   ({ partition, offset }: Place) => ({ partition, offset, state, ...(outcome === undefined ? {} : { outcome }) });
 
-async function markSent(
-  manager: EntityManager,
-  plan: StoredPlan,
-  records: readonly StoredRecord[],
-  by: string,
-): Promise<void> {
+async function markSent(manager: EntityManager, plan: StoredPlan, records: readonly StoredRecord[]): Promise<void> {
   await moveRecords(manager, plan.id, records.map(to('SENT')));
   await markClaimsSent(manager, plan.id, records);
-  await tell(manager, plan, records, 'SENT', by);
+  await tell(manager, plan, records, 'SENT');
 }
 
 async function suppress(
   manager: EntityManager,
   plan: StoredPlan,
   fates: ReadonlyMap<StoredRecord, Why>,
-  by: string,
 ): Promise<void> {
   await moveRecords(
     manager,
@@ -258,7 +252,7 @@ async function suppress(
   const at = new Date();
   await known(
     manager,
-    [...fates].flatMap(([record, reason]) => eventOf(plan, record, 'SUPPRESSED', { by, at, reason })),
+    [...fates].flatMap(([record, reason]) => eventOf(plan, record, 'SUPPRESSED', { at, reason })),
   );
 }
 
@@ -268,12 +262,11 @@ export async function tell(
   plan: StoredPlan,
   records: readonly StoredRecord[],
   step: 'PLANNED' | 'RELEASED' | 'SENT' | 'CANCELLED',
-  by: string,
 ): Promise<void> {
   const at = new Date();
   await known(
     manager,
-    records.flatMap((record) => eventOf(plan, record, step, { by, at })),
+    records.flatMap((record) => eventOf(plan, record, step, { at })),
   );
 }
 

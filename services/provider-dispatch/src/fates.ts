@@ -125,7 +125,8 @@ export function draftOf(effect: Effect): Draft {
       attempts: effect.attempts,
       settled: effect.settled,
       handedOverAt: endedAt(effect),
-      operatorNote: effect.operatorNote,
+      // histories are for agencies and for ever: nobody's own words, and not whose word it was
+      operatorNote: effect.settledHow === 'operator-handed-over' ? effect.settledHow : null,
     },
     options,
   );

@@ -77,7 +77,8 @@ describe('the effect ledger', () => {
       expect(await books.unsettled(10)).toMatchObject([{ id: event.messageId, state: 'PARKED', questions: 12 }]);
       expect(await books.settle(event.messageId, true, 'seen in the log of the access point')).toBe(true);
       const told = await eventually('the event', () => rig.of(event)[0], 30_000);
-      expect(told.event).toMatchObject({ settled: true, operatorNote: 'seen in the log of the access point' });
+      // his own words stay in the ledger
+      expect(told.event).toMatchObject({ settled: true, operatorNote: 'operator-handed-over' });
       expect((await rig.accepted()).accepted).toBe(before + 1);
     }, 90_000);
 

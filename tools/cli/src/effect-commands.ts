@@ -62,12 +62,12 @@ export function effectCommands(program: Command): void {
   group
     .command('settle')
     .description(
-      'says what became of an unsettled hand-over, when the provider does not: it is published with the reason',
+      'says what became of an unsettled hand-over, when the provider does not: published as an operator’s word, without the reason',
     )
     .argument('<id>', 'the effect, as listed')
     .option('--handed-over', 'the provider has it: it is not sent again')
     .option('--not-done', 'the provider has not got it: it is sent again')
-    .requiredOption('--reason <text>', 'how you know; nothing personal')
+    .requiredOption('--reason <text>', 'how you know, for the ledger; nothing personal')
     .action((id: string, options: SettleOptions) => settle(id, options));
 }
 

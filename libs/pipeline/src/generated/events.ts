@@ -227,7 +227,7 @@ export interface LetterDispatched {
   settled: boolean;
   /** When the provider took it, as far as we know. */
   handedOverAt: number;
-  /** What the operator gave as reason who settled the uncertain outcome by hand; null otherwise. Nothing personal. */
+  /** Set where an operator settled the uncertain outcome by hand: the stable word for what was said. Who it was and how they know stays in the ledger. Records of older versions hold the operator's own words: they go no further. */
   operatorNote: string | null;
 }
 
@@ -270,7 +270,7 @@ export interface LetterRedriven {
   recordId: string;
   /** Why it was left out; stable, kebab-case. */
   reason: string | null;
-  /** Id of the operator whose step it was; no name of a person. */
+  /** Empty: whose step it was stands in the plan. Records of older versions hold the operator's id: it goes no further. */
   operator: string;
   /** When. */
   at: number;

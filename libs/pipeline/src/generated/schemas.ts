@@ -1292,7 +1292,7 @@ export const SCHEMAS = {
       "string"
      ],
      "default": null,
-     "doc": "What the operator gave as reason who settled the uncertain outcome by hand; null otherwise. Nothing personal."
+     "doc": "Set where an operator settled the uncertain outcome by hand: the stable word for what was said. Who it was and how they know stays in the ledger. Records of older versions hold the operator's own words: they go no further."
     }
    ]
   }
@@ -1431,7 +1431,7 @@ export const SCHEMAS = {
     {
      "name": "operator",
      "type": "string",
-     "doc": "Id of the operator whose step it was; no name of a person."
+     "doc": "Empty: whose step it was stands in the plan. Records of older versions hold the operator's id: it goes no further."
     },
     {
      "name": "at",

@@ -417,7 +417,7 @@ export class EffectLedger {
   }
 
   /**
-   * An operator knows what became of an unsettled effect: done, or to be tried again. `note` (nothing personal in it) goes into what is published.
+   * An operator knows what became of an unsettled effect: done, or to be tried again. `note` (nothing personal in it) stays in the row.
    * False when it is not unsettled. What it ended as is published by the service's sweep.
    */
   async settleByHand(id: string, handedOver: boolean, note: string): Promise<boolean> {

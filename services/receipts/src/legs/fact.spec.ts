@@ -28,7 +28,7 @@ const redriven = (more: Partial<LetterRedriven> = {}): Received =>
   }) as unknown as Received;
 
 describe('a step of a redrive', () => {
-  it('is written into the history with its plan and the id of the operator, and moves nothing', () => {
+  it('is written into the history with its plan, not with who did it, and moves nothing', () => {
     const letter = { ...newLetter(LETTER), sender: '991825827', reference: 'fact', status: 'DELIVERED' as const };
     const leg = {
       ...{ letterId: LETTER, n: 1, conversationId: LETTER, channel: 'digital' as const, provider: 'digipost' },
@@ -48,7 +48,6 @@ describe('a step of a redrive', () => {
             service: 'register-lookup',
             originTopic: 'letter.accepted.v1',
             recordId: '1c8d2e3f-4a5b-5c6d-9e7f-000000000002',
-            operator: 'ops-7',
           },
         },
       ],
@@ -62,6 +61,12 @@ describe('a step of a redrive', () => {
     });
   });
 
+  it('leaves out what may be somebody’s own words', () => {
+    expect(factOf(redriven({ step: 'SUPPRESSED', reason: 'Kari says so' }), NOW)?.particulars).not.toHaveProperty(
+      'reason',
+    );
+  });
+
   it('is refused when it names no letter', () => {
     expect(() => factOf(redriven({ letterId: 'all of them' }), NOW)).toThrow('the letter id is not a UUID');
   });
@@ -72,5 +77,21 @@ describe('a fact that another host’s clock puts into the future', () => {
     const ahead = NOW.getTime() + 3_600_000;
     expect(factOf(redriven({ at: ahead }), NOW)).toMatchObject({ at: new Date(ahead), since: NOW });
     expect(factOf(redriven(), NOW)).not.toHaveProperty('since');
+  });
+});
+
+describe('a hand-over that an operator has settled', () => {
+  it('is written into the history as an operator’s word, without the words', () => {
+    const dispatched = { letterId: LETTER, leg: 1, messageId: LETTER, attempts: 1, settled: true, handedOverAt: 1 };
+    const told = (operatorNote: string | null) =>
+      factOf(
+        { ...redriven(), subject: 'letter.dispatched.v1', event: { ...dispatched, operatorNote } } as Received,
+        NOW,
+      );
+    // as the version before published it
+    expect(told('Kari Nordmann saw it in the log')?.particulars).toEqual({
+      ...{ messageId: LETTER, attempts: 1, settled: true, settledBy: 'operator' },
+    });
+    expect(told(null)?.particulars).not.toHaveProperty('settledBy');
   });
 });

@@ -147,7 +147,8 @@ function handedOver(eventId: string, event: LetterDispatched): Fact {
       messageId: event.messageId,
       attempts: event.attempts,
       settled: event.settled,
-      ...(event.operatorNote === null ? {} : { operatorNote: event.operatorNote }),
+      // not in whose words: histories are for agencies, and for ever
+      ...(event.operatorNote === null ? {} : { settledBy: 'operator' }),
     },
   };
 }
@@ -186,15 +187,20 @@ function notified(eventId: string, event: RecipientNotified): Fact {
   };
 }
 
-/** An operator's doing: it is written down, and moves nothing. */
+const STABLE_WORD = /^[a-z0-9-]{1,60}$/;
+
+/** An operator's doing: it is written down, and moves nothing. Whose it was, and in what words, stands in the plan, which only operators read. */
 function redriven(eventId: string, event: LetterRedriven): Fact {
-  const { letterId, plan, step, service, originTopic, recordId, reason, operator, at } = event;
+  const { letterId, plan, step, service, originTopic, recordId, reason, at } = event;
   return {
     eventId,
     letterId,
     at: new Date(at),
     kind: 'redriven',
-    particulars: { plan, step, service, originTopic, recordId, operator, ...(reason === null ? {} : { reason }) },
+    particulars: {
+      ...{ plan, step, service, originTopic, recordId },
+      ...(reason !== null && STABLE_WORD.test(reason) ? { reason } : {}),
+    },
   };
 }
 
