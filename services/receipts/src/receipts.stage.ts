@@ -32,6 +32,7 @@ import {
   reportOf,
   SKEW_MS,
   type Claim,
+  type SetAside,
   type Yardstick,
 } from './verification/claim.js';
 import { Revocation } from './verification/revocation.js';
@@ -124,11 +125,12 @@ export class ReceiptsStage {
     const opened = conversationsOpenedBy(facts);
     const letterOf = await this.match(manager, claims, opened);
     const byLetter = grouped(inputs, letterOf);
+    const refused: SetAside[] = [];
     const { folded, before } = await foldLetters(manager, byLetter, {
       opened,
-      readAgain: (receipt) => this.readAgain(receipt, yardstick),
+      readAgain: (receipt) => this.readAgain(receipt, yardstick, refused),
     });
-    const receipts = receiptRows(claims, asides, folded);
+    const receipts = receiptRows(claims, [...asides, ...refused], folded);
     await savePulls(
       manager,
       inputs.flatMap((input) => (input.is === 'pulled' ? [input.pull] : [])),
@@ -158,16 +160,19 @@ export class ReceiptsStage {
     return new Map([...stored, ...opened]);
   }
 
-  /** What waited is verified again from its raw form, against the trust of today. */
+  /** What waited is verified again from its raw form, against the trust of today: a claim, or one more that is `refused`. */
   private readAgain(
     { kind, raw, provider, receivedAt, conversationId }: WaitingReceipt,
     yardstick: Yardstick,
+    refused: SetAside[],
   ): Claim[] {
     const claim =
       kind === REPORT_KIND
         ? reportOf(raw, provider, receivedAt, yardstick)
         : receiptOf(raw, provider, receivedAt, yardstick, conversationId);
-    return 'problem' in claim ? [] : [claim];
+    if (!('problem' in claim)) return [claim];
+    refused.push(claim);
+    return [];
   }
 
   /** Without anything of the content: it may be personal, and who sent it is not known. */

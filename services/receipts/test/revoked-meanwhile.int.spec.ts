@@ -33,3 +33,15 @@ describe('what was committed and not yet published', () => {
     ]);
   });
 });
+
+describe('a receipt that waited for its leg', () => {
+  it('is set aside with the reason when its signer was revoked by then', async () => {
+    const letter = digital();
+    await rig.handle(await rig.receipt(letter, 'leveringskvittering'));
+    expect(await rig.receiptsOf(letter)).toEqual([{ problem: null, letter_id: null }]);
+    rig.revokedSince = new Date(Date.now() - HOUR_MS);
+    await rig.handle(rig.accepted(letter), rig.routed(letter));
+    rig.revokedSince = undefined;
+    expect(await rig.receiptsOf(letter)).toEqual([{ problem: 'signer-revoked', letter_id: null }]);
+  });
+});
