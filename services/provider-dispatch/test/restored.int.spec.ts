@@ -11,6 +11,10 @@ afterAll(() => rig?.stop(), 60_000);
 
 const seal = (sender = AGENCY): Promise<LetterDispatch> => rig.letters.seal(sender);
 
+/** What waits would be tried again in half a minute. */
+const due = (url: string): Promise<unknown> =>
+  sql(url, `UPDATE provider_dispatch.effect SET not_before = now() WHERE state = 'QUEUED'`);
+
 describe('a database restored from a backup', () => {
   it('has every leg since then asked for before anything is sent: none twice, none lost', async () => {
     const [before, waiting, after, never] = [await seal(), await seal(OTHER_AGENCY), await seal(), await seal()];
@@ -30,6 +34,7 @@ describe('a database restored from a backup', () => {
 
     // since then: that one was handed over, another one too, and a third was taken in and not handed over
     await rig.admin('POST', '/admin/agencies', { agencies: [OTHER_AGENCY] });
+    await due(rig.databaseUrl);
     await rig.run();
     await rig.send(after);
     for (const event of [waiting, after]) await rig.in('HANDED_OVER', event);
@@ -126,6 +131,7 @@ describe('a database restored from a backup after which no record was consumed',
     await alone.halt();
     const backup = await alone.backup();
     await alone.admin('POST', '/admin/agencies', { agencies: [OTHER_AGENCY] });
+    await due(alone.databaseUrl);
     await alone.run();
     expect(await alone.in('HANDED_OVER', waiting)).toMatchObject({ settled: false, attempts: 1 });
     await alone.halt();

@@ -83,7 +83,8 @@ export class ParkingWorker implements OnApplicationBootstrap, OnApplicationShutd
     for (const parked of this.counts.filter(isWithoutAccess))
       if (this.isDue(keyOf(parked), this.config.ACCESS_PROBE_MS)) await this.probe(parked);
     const paper = this.counts.filter(isPaper);
-    if (paper.length > 0 && this.isDue(PAPER_WAITS, Math.min(AWAY_PROBE_MS, this.config.ACCESS_PROBE_MS))) await this.probePaper(paper);
+    if (paper.length > 0 && this.isDue(PAPER_WAITS, Math.min(AWAY_PROBE_MS, this.config.ACCESS_PROBE_MS)))
+      await this.probePaper(paper);
     return released === AT_ONCE;
   }
 
