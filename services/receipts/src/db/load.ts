@@ -29,9 +29,12 @@ export async function lockConversations(manager: Manager): Promise<void> {
   await manager.query('SELECT pg_advisory_xact_lock($1)', [CONVERSATIONS]);
 }
 
-/** The rows of the locks are needed for every row inserted: they are taken before the first. {@link RECORDING} is held until commit. */
-const INSERT =
-  'INSERT INTO letter (id) SELECT id FROM recording CROSS JOIN unnest($1::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING';
+/**
+ * The rows of the locks are needed for every row inserted: they are taken before the first. {@link RECORDING} is held until commit. A row that is
+ * there already is locked, and not written (PostgreSQL, INSERT, "ON CONFLICT DO UPDATE … WHERE": all rows are locked).
+ */
+const INSERT = `INSERT INTO letter (id) SELECT id FROM recording CROSS JOIN unnest($1::uuid[]) AS id ORDER BY id
+   ON CONFLICT (id) DO UPDATE SET seq = letter.seq WHERE false`;
 const INSERT_LETTERS = {
   only: `WITH recording AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($2)) ${INSERT}`,
   // whoever waits for a leg's lock must not hold up the end of a day
@@ -43,35 +46,9 @@ const INSERT_LETTERS = {
  * Makes missing letters and locks them all, in id order, so that chains do not fork and two batches do not wait for each other in a ring.
  * `opening`: legs become known with this batch; it holds the other side of {@link lockConversations}.
  */
-export async function lockLetters(
-  manager: Manager,
-  ids: readonly string[],
-  opening: boolean,
-): Promise<Map<string, LetterRow>> {
+export async function lockLetters(manager: Manager, ids: readonly string[], opening: boolean): Promise<void> {
   if (opening) await manager.query(INSERT_LETTERS.opening, [ids, RECORDING, CONVERSATIONS]);
   else await manager.query(INSERT_LETTERS.only, [ids, RECORDING]);
-  const rows = await manager.query<LetterRecord[]>(
-    `SELECT id, sender, reference, status, seq, head_hash, notify, notify_leg, refused_reason, refused_detail
-     FROM letter WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`,
-    [ids],
-  );
-  return new Map(
-    rows.map((row) => [
-      row.id,
-      {
-        id: row.id,
-        sender: row.sender,
-        reference: row.reference,
-        status: row.status,
-        seq: row.seq,
-        headHash: row.head_hash,
-        notify: row.notify,
-        notifyLeg: row.notify_leg,
-        refusedReason: row.refused_reason,
-        refusedDetail: row.refused_detail,
-      },
-    ]),
-  );
 }
 
 export interface WaitingReceipt {
@@ -83,6 +60,7 @@ export interface WaitingReceipt {
 }
 
 export interface Loaded {
+  readonly letters: readonly LetterRow[];
   readonly legs: readonly LegRow[];
   readonly expectations: readonly ExpectationRow[];
   /** Entries that the events at hand have written before. */
@@ -100,6 +78,10 @@ export async function loadKnown(
   const [row] = await manager.query<[LoadedRecord]>(
     `SELECT
       (SELECT json_agg(l) FROM (
+         SELECT id, sender, reference, status, seq, encode(head_hash, 'hex') AS head_hash, encode(notify, 'hex') AS notify, notify_leg,
+           refused_reason, refused_detail
+         FROM letter WHERE id = ANY($1::uuid[])) l) AS letters,
+      (SELECT json_agg(l) FROM (
          SELECT letter_id, n, conversation_id, channel, provider, provider_organisation, state, reason, detail,
            -- a leg that was stored before the column was there
            coalesce(sealed_at, (SELECT max(at) FROM history
@@ -115,6 +97,18 @@ export async function loadKnown(
     [letters, events, opened],
   );
   return {
+    letters: (row.letters ?? []).map((letter) => ({
+      id: letter.id,
+      sender: letter.sender,
+      reference: letter.reference,
+      status: letter.status,
+      seq: letter.seq,
+      headHash: bytesOf(letter.head_hash),
+      notify: bytesOf(letter.notify),
+      notifyLeg: letter.notify_leg,
+      refusedReason: letter.refused_reason,
+      refusedDetail: letter.refused_detail,
+    })),
     legs: (row.legs ?? []).map((leg) => ({
       letterId: leg.letter_id,
       n: leg.n,
@@ -158,20 +152,23 @@ export async function loadKnown(
   };
 }
 
-interface LetterRecord {
-  id: string;
-  sender: string | null;
-  reference: string | null;
-  status: LetterStatus | null;
-  seq: number;
-  head_hash: Buffer | null;
-  notify: Buffer | null;
-  notify_leg: number | null;
-  refused_reason: string | null;
-  refused_detail: string | null;
-}
+const bytesOf = (hex: string | null): Buffer | null => (hex === null ? null : Buffer.from(hex, 'hex'));
 
 interface LoadedRecord {
+  letters:
+    | {
+        id: string;
+        sender: string | null;
+        reference: string | null;
+        status: LetterStatus | null;
+        seq: number;
+        head_hash: string | null;
+        notify: string | null;
+        notify_leg: number | null;
+        refused_reason: string | null;
+        refused_detail: string | null;
+      }[]
+    | null;
   legs:
     | {
         letter_id: string;

@@ -56,7 +56,7 @@ export class Deadlines {
     if (this.round === undefined || !(await this.position.reached(this.round.ends))) return false;
     const fired = await this.fire(this.round);
     if (fired < AT_ONCE) this.round = undefined;
-    await this.publishStored();
+    if (fired > 0) await this.publishStored();
     return fired === AT_ONCE;
   }
 

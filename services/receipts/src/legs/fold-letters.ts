@@ -22,9 +22,10 @@ export async function foldLetters(
 ): Promise<{ folded: readonly Folded[]; before: readonly HistoryEntry[] }> {
   const ids = [...byLetter.keys()].sort();
   if (ids.length === 0) return { folded: [], before: [] };
-  const locked = await lockLetters(manager, ids, opened.size > 0);
+  await lockLetters(manager, ids, opened.size > 0);
   const events = [...new Set([...byLetter.values()].flatMap((inputs) => inputs.map(({ eventId }) => eventId)))];
   const known = await loadKnown(manager, ids, events, [...opened.keys()]);
+  const letters = new Map(known.letters.map((letter) => [letter.id, letter]));
   const legs = Map.groupBy(known.legs, (leg) => leg.letterId);
   const expectations = Map.groupBy(known.expectations, (one) => one.letterId);
   const waiting = Map.groupBy(known.waiting.flatMap(readAgain), (claim) => opened.get(claim.conversationId) ?? '');
@@ -32,7 +33,7 @@ export async function foldLetters(
   const folded = ids.map((id) =>
     fold(
       {
-        letter: locked.get(id) ?? newLetter(id),
+        letter: letters.get(id) ?? newLetter(id),
         legs: legs.get(id) ?? [],
         expectations: expectations.get(id) ?? [],
         waiting: waiting.get(id) ?? [],
