@@ -77,9 +77,11 @@ export class ParkingWorker implements OnApplicationBootstrap, OnApplicationShutd
 
   private async turn(): Promise<boolean> {
     const { database, log } = this.runtime;
-    const released = await this.giveBack((manager) => takeReleased(manager, AT_ONCE));
-    if (released > 0) log.info({ letters: released }, 'an operator released parked letters: they go on');
     this.tell(await countParked(database));
+    const released = this.counts.some(({ why }) => why === 'too-many-refusals')
+      ? await this.giveBack((manager) => takeReleased(manager, AT_ONCE))
+      : 0;
+    if (released > 0) log.info({ letters: released }, 'an operator released parked letters: they go on');
     for (const parked of this.counts.filter(isWithoutAccess))
       if (this.isDue(keyOf(parked), this.config.ACCESS_PROBE_MS)) await this.probe(parked);
     const paper = this.counts.filter(isPaper);
