@@ -34,7 +34,7 @@ export interface Unreadable {
   /** As it is written there. */
   readonly record: RawRecord;
   readonly error: unknown;
-  /** The agency whose own topic it lay in. */
+  /** The agency or the provider whose own topic it lay in. */
   readonly sender: string | undefined;
 }
 

@@ -383,7 +383,7 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     const fate = afterFailure(attemptOf(raw.headers), error);
     this.options.log.warn({ topic, partition, offset, err: error, fate }, 'record set aside');
     const record = fate.to === 'retry' ? raw : sealRecord(this.options.keys, raw, recordId(origin, raw));
-    return { record, error, sender: row?.topic.subject === 'letter.submitted.v1' ? row.parameter : undefined };
+    return { record, error, sender: outsiderOf(row) };
   }
 
   private pause(payload: EachBatchPayload, down: DependencyDown): void {
@@ -439,3 +439,7 @@ const isRebalance = (error: unknown): boolean =>
   ['REBALANCE_IN_PROGRESS', 'NOT_COORDINATOR_FOR_GROUP', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'].includes(
     String((error as { type?: unknown } | null)?.type),
   );
+
+/** Whoever may write there besides our own services: an agency to its own topic, an adapter to its provider's. What they write harms nobody else. */
+const outsiderOf = (row: ReturnType<typeof topicOf>): string | undefined =>
+  row?.topic.writers.some((writer) => writer === 'agency' || writer === 'adapter') === true ? row.parameter : undefined;
