@@ -7,6 +7,9 @@ const PATIENCE_MS = 120_000;
 /** A register that has answered about somebody else is believed for so long (milliseconds), which is longer than a consumer pauses, and once. */
 const VOUCHED_MS = 10_000;
 
+/** How often a register that breaks is searched for those on whom it does (milliseconds). */
+const SEARCH_EVERY_MS = 30_000;
+
 /** What a whole look-up came to, over all agencies. Those of agencies that were denied access are in neither. */
 export interface Understood {
   readonly anybody: boolean;
@@ -25,12 +28,21 @@ export interface Understood {
  * One person alone never begins a doubt. And a doubt ends after two minutes for look-ups about a few: they may be all that is asked for, the whole night.
  */
 export class Doubt {
+  private searchedAt = -Infinity;
   private state: { readonly since: number } | { readonly vouchedAt: number } | undefined;
 
   constructor(
     private readonly name: string,
     private readonly now: () => number = () => performance.now(),
   ) {}
+
+  /** Whether it may be asked in halves though it has broken on the whole: a few dozen calls, which one that is down is spared most of the time. */
+  maySearch(): boolean {
+    const now = this.now();
+    if (now - this.searchedAt < SEARCH_EVERY_MS) return false;
+    this.searchedAt = now;
+    return true;
+  }
 
   /** Throws DependencyDown when the register is to blame. Returning means: those without an answer are single letters' trouble. */
   weigh({ anybody, unanswered, reason }: Understood): void {

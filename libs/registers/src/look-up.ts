@@ -28,12 +28,14 @@ export async function lookUp<T, A>(
   let anybody = false;
   let reason: TransientError | undefined;
   let broke: QuestionFailed | undefined;
+  let search: boolean | undefined;
+  const maySearch = (): boolean => anybody || (search ??= doubt.maySearch());
   await Promise.all(
     bySender(asked).map(async ([sender, questions]) => {
       try {
         for (const part of chunks(questions, MOST_PER_CALL)) {
           const ids = [...new Set(part.map(({ nationalId }) => nationalId))];
-          const found = await askForPersons(name, ids, (some) => ask(sender, some));
+          const found = await askForPersons(name, ids, (some) => ask(sender, some), maySearch);
           for (const { nationalId, index } of part) {
             const one = found.get(nationalId) as T | TransientError;
             if (one instanceof TransientError) {

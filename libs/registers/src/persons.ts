@@ -6,8 +6,6 @@ import { QuestionFailed, QuestionRefused } from './asking.js';
 const MOST_REFUSED_CALLS = 200;
 /** So many refusals and not one answer: it is not about single persons. */
 const HOPELESS_CALLS = 25;
-/** The same for a register that breaks: most often it is down, and is spared. */
-const HOPELESS_FAILURES = 5;
 
 /** What the register says of a person, or why it says nothing that can be used. */
 export type Answers<T> = Map<string, T | TransientError>;
@@ -15,12 +13,14 @@ export type Answers<T> = Map<string, T | TransientError>;
 /**
  * Asks about many persons at once. When the register refuses the question as such (400), or breaks on it (500), it is asked in halves, until those
  * it cannot be asked about are found: their letters wait, nobody else's. After too many such calls those not told apart by then wait with them: the
- * next time they are fewer. Throws DependencyDown when the register is away; that nobody is answered about is for the whole look-up to judge.
+ * next time they are fewer. A register that breaks on all of them is asked no further unless it `maySearch`: most often it is down, and is spared.
+ * Throws DependencyDown when the register is away; that nobody is answered about is for the whole look-up to judge.
  */
 export async function askForPersons<T>(
   name: string,
   ids: readonly string[],
   lookUp: (ids: readonly string[]) => Promise<Answers<T>>,
+  maySearch: () => boolean,
 ): Promise<Answers<T>> {
   const answers: Answers<T> = new Map();
   const parts: (readonly string[])[] = [ids];
@@ -33,8 +33,7 @@ export async function askForPersons<T>(
     const fromEnd = answered || refused % 2 === 0;
     const some = fromEnd ? parts.pop() : parts.shift();
     if (some === undefined) return answers;
-    const hopeless = last instanceof QuestionFailed ? HOPELESS_FAILURES : HOPELESS_CALLS;
-    if (refused >= (answered ? MOST_REFUSED_CALLS : hopeless)) {
+    if (refused >= (answered ? MOST_REFUSED_CALLS : HOPELESS_CALLS)) {
       for (const id of some)
         answers.set(id, new TransientError(`${name}: refuses too many questions`, { cause: last }));
       continue;
@@ -44,6 +43,7 @@ export async function askForPersons<T>(
       answered = true;
     } catch (error) {
       if (!(error instanceof QuestionRefused || error instanceof QuestionFailed)) throw error;
+      if (error instanceof QuestionFailed && !answered && !maySearch()) throw error;
       last = error;
       refused++;
       const [id] = some;
