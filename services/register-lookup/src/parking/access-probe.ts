@@ -16,6 +16,7 @@ export async function hasAccess(
 ): Promise<boolean> {
   try {
     const [result] = await decide([decode('letter.accepted.v1', event).letter], registers, keys, now);
+    if (result instanceof DependencyDown) throw result;
     return !(result instanceof RegisterDenied && why === `no-access-to-${result.register}`);
   } catch (error) {
     if (error instanceof DependencyDown) throw error;
