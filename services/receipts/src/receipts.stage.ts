@@ -160,7 +160,7 @@ export class ReceiptsStage {
     return new Map([...stored, ...opened]);
   }
 
-  /** What waited is verified again from its raw form, against the trust of today: a claim, or one more that is `refused`. */
+  /** What waited, or is to be measured again, is verified again from its raw form, against the trust of today: a claim, or one more that is `refused`. */
   private readAgain(
     { kind, raw, provider, receivedAt, conversationId }: WaitingReceipt,
     yardstick: Yardstick,

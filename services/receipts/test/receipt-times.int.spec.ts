@@ -86,6 +86,69 @@ describe('a genuine receipt counts', () => {
     }
   });
 
+  // by the time receipts reads it, a time that was ahead is past, and looks like any other
+  describe('although receipts was away for a quarter of an hour and the clock of one host ten minutes ahead', () => {
+    const away = () => {
+      const letter = digital();
+      const sealedTruly = Date.now() - 15 * MINUTE_MS;
+      const signed = new Date(sealedTruly + MINUTE_MS);
+      const [routedAt, ahead] = [sealedTruly - MINUTE_MS, sealedTruly + 10 * MINUTE_MS];
+      return {
+        ...{ letter, accepted: rig.accepted(letter) },
+        routed: rig.record('letter.routed.v1', { ...letter.routed(), routedAt }),
+        routedAhead: rig.record('letter.routed.v1', { ...letter.routed(), routedAt: ahead }),
+        sealed: rig.dispatch(letter, { sealedAt: sealedTruly }),
+        sealedAhead: rig.dispatch(letter, { sealedAt: ahead }),
+        signed: () => rig.receipt(letter, 'leveringskvittering', signed, signed),
+      };
+    };
+    const counts = async (letter: LetterFacts): Promise<void> =>
+      expect(await rig.receiptsOf(letter)).toEqual([{ problem: null, letter_id: letter.letterId }]);
+    const statuses = (told: readonly string[]): number =>
+      told.filter((event) => event.startsWith('letter.status.v1')).length;
+
+    it('that of the host that sealed the letter', async () => {
+      const { letter, accepted, routed, sealedAhead, signed } = away();
+      await rig.handle(accepted, routed, sealedAhead);
+      await rig.handle(await signed());
+      await counts(letter);
+    });
+
+    it('that of the host that chose its route', async () => {
+      const { letter, accepted, routedAhead, sealed, signed } = away();
+      await rig.handle(accepted, routedAhead, sealed);
+      await rig.handle(await signed());
+      await counts(letter);
+    });
+
+    it('and the receipt is read before the record of the other host', async () => {
+      const { letter, accepted, routed, sealedAhead, signed } = away();
+      await rig.handle(accepted, sealedAhead);
+      await rig.handle(await signed());
+      expect(await rig.receiptsOf(letter)).toEqual([{ problem: 'signed-before-sealed', letter_id: null }]);
+      // what was set aside is measured again, and the sender is told
+      expect(statuses(await rig.handle(routed))).toBe(1);
+      await counts(letter);
+      expect(statuses(await rig.handle(routed))).toBe(1);
+    });
+
+    it('and all of it is read at once, in whatever order', async () => {
+      const { letter, accepted, routed, sealedAhead, signed } = away();
+      const delivered = await signed();
+      await rig.handle(delivered, sealedAhead, routed, accepted);
+      await counts(letter);
+    });
+  });
+
+  it('but no receipt that was signed before all that is known of its leg, however often it is measured', async () => {
+    const letter = digital();
+    const early = new Date(Date.now() - 6 * MINUTE_MS);
+    await rig.handle(rig.accepted(letter), rig.dispatch(letter));
+    await rig.handle(await rig.receipt(letter, 'leveringskvittering', early, early));
+    await rig.handle(rig.routed(letter));
+    expect(await rig.receiptsOf(letter)).toEqual([{ problem: 'signed-before-sealed', letter_id: null }]);
+  });
+
   it('although the clock of the host that fetched it was ten minutes behind', async () => {
     const [letter, unknown] = [digital(), digital()];
     await rig.handle(rig.accepted(letter), rig.routed(letter));

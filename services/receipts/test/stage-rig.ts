@@ -63,12 +63,17 @@ export class StageRig {
     this.record('letter.dispatch.v1', { ...letter.dispatch(), ...more }, letter.provider);
   dispatched = (letter: LetterFacts) => this.record('letter.dispatched.v1', letter.dispatched());
 
-  /** `at`: when it says that it happened. */
-  async receipt(letter: LetterFacts, kind: ReceiptBody['kind'], at = new Date()): Promise<Received> {
+  /** `at`: when it says that it happened; `signedAt`: that it was signed. */
+  async receipt(
+    letter: LetterFacts,
+    kind: ReceiptBody['kind'],
+    at = new Date(),
+    signedAt = new Date(),
+  ): Promise<Received> {
     const head = { technicalSender: letter.organisation, receiver: '987464291', messageId: randomUUID() };
     const process = letter.channel === 'PRINT' ? 'utskrift' : 'digital';
     const raw = await signSbd(
-      receiptSbd({ ...head, conversationId: letter.conversationId, createdAt: new Date() }, { kind, process, at }),
+      receiptSbd({ ...head, conversationId: letter.conversationId, createdAt: signedAt }, { kind, process, at }),
       this.signers.get(letter.organisation) as SigningIdentity,
     );
     return this.received(letter, { raw });

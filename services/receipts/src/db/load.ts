@@ -2,6 +2,7 @@ import type { Manager } from '@postgang/runtime';
 import type { LegState, LetterStatus } from '@postgang/rules';
 import type { HistoryEntry } from '../history/chain.js';
 import { RECORDING } from './day-roots.js';
+import { MEASURED_AGAIN } from '../verification/judge.js';
 import type { ExpectationRow, LegChannel, LegRow, LetterRow } from '../legs/letter.js';
 
 /** Advisory lock of "a leg becomes known" (shared) against "a receipt waits for its leg" (exclusive). */
@@ -51,6 +52,7 @@ export async function lockLetters(manager: Manager, ids: readonly string[], open
   else await manager.query(INSERT_LETTERS.only, [ids, RECORDING]);
 }
 
+/** Waits for its leg, or was set aside for what a further fact of the leg may take away. */
 export interface WaitingReceipt {
   readonly provider: string;
   readonly kind: string;
@@ -84,7 +86,7 @@ export async function loadKnown(
       (SELECT json_agg(l) FROM (
          SELECT letter_id, n, conversation_id, channel, provider, provider_organisation, state, reason, detail,
            -- a leg that was stored before the column was there
-           coalesce(sealed_at, (SELECT max(at) FROM history
+           coalesce(sealed_at, (SELECT min(at) FROM history
              WHERE history.letter_id = leg.letter_id AND history.leg = leg.n AND kind IN ('routed', 'sealed'))) AS sealed_at
          FROM leg WHERE letter_id = ANY($1::uuid[])) l) AS legs,
       (SELECT json_agg(e) FROM expectation e WHERE letter_id = ANY($1::uuid[]) AND met_at IS NULL) AS expectations,
@@ -93,8 +95,11 @@ export async function loadKnown(
          FROM history WHERE event_id = ANY($2) OR cause = ANY($2)) h) AS entries,
       (SELECT json_agg(r ORDER BY received_at) FROM (
          SELECT provider, kind, raw, conversation_id, received_at FROM receipt
-         WHERE conversation_id = ANY($3::uuid[]) AND letter_id IS NULL AND problem IS NULL) r) AS waiting`,
-    [letters, events, opened],
+         WHERE conversation_id = ANY($3::uuid[]) AND letter_id IS NULL AND problem IS NULL
+         UNION ALL -- one index each
+         SELECT provider, kind, raw, conversation_id, received_at FROM receipt
+         WHERE conversation_id = ANY($3::uuid[]) AND letter_id IS NULL AND problem = $4) r) AS waiting`,
+    [letters, events, opened, MEASURED_AGAIN],
   );
   return {
     letters: (row.letters ?? []).map((letter) => ({

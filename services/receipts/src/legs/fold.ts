@@ -14,7 +14,7 @@ import {
 import { remember, type Announcement, type EntryData } from '../history/announcement.js';
 import { canonical, chainStart, hashEntry, type HistoryEntry } from '../history/chain.js';
 import type { Claim, Problem } from '../verification/claim.js';
-import { isRouted, judge } from '../verification/judge.js';
+import { isRouted, judge, MEASURED_AGAIN } from '../verification/judge.js';
 import type { Fact, LegEffect } from './fact.js';
 import type { ExpectationRow, LegRow, LetterRow } from './letter.js';
 
@@ -24,7 +24,7 @@ export interface Known {
   readonly legs: readonly LegRow[];
   /** Not yet met. */
   readonly expectations: readonly ExpectationRow[];
-  /** Verified claims that were there before their leg. */
+  /** Verified claims that were there before their leg, or before all that bounds their signing time ({@link MEASURED_AGAIN}). */
   readonly waiting: readonly Claim[];
   /** `entryKey` of what the history holds already, among the events at hand. */
   readonly recorded: ReadonlySet<string>;
@@ -39,7 +39,7 @@ export interface Folded {
   readonly settled: readonly SettledClaim[];
 }
 
-/** What became of a claim; one that is not among them still waits for its leg. */
+/** What became of a claim, the last one if it was judged twice; one that is not among them still waits for its leg. */
 export interface SettledClaim {
   readonly claim: Claim;
   readonly leg: number;
@@ -51,10 +51,11 @@ export const entryKey = (eventId: string, kind: string): string => `${eventId} $
 const FIRST_LEG = 1;
 
 const sinceOf = ({ at, since }: Fact): Date => since ?? at;
-/** A time to come is no measure, genuine receipts would be older: then what the leg's other fact says stands, or now. */
-function sealedBy({ sealedAt }: LegRow, { at, since }: Fact): Date {
-  if (sealedAt === null) return since ?? at;
-  return since === undefined && at > sealedAt ? at : sealedAt;
+
+/** Which of our hosts has its clock ahead nobody can tell once that time is past, so the earliest of what they say counts, as in the evidence. */
+function sealedBy({ sealedAt }: LegRow, fact: Fact): Date {
+  const said = sinceOf(fact);
+  return sealedAt !== null && sealedAt < said ? sealedAt : said;
 }
 
 const isClaim = (input: Fact | Claim): input is Claim => 'says' in input;
@@ -105,6 +106,7 @@ class Folding {
     const fact = judge(claim, leg);
     const problem = 'problem' in fact ? fact.problem : null;
     this.settled.push({ claim, leg: leg.n, problem });
+    if (problem === MEASURED_AGAIN) this.waiting.push(claim);
     if (!('problem' in fact)) this.apply(fact, cause);
   }
 

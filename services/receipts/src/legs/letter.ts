@@ -29,9 +29,9 @@ export interface LegRow {
   /** Who must have signed this leg's receipts. */
   providerOrganisation: string | null;
   /**
-   * When the package was made; while only the route is known, when that was chosen. No receipt is older. Not the hand-over: that is written down
-   * when the answer is in the ledger, after an outage long after the provider had the letter, and its receipt may have been signed before. Never
-   * later than when we read of it.
+   * When the route was chosen or the package made, whichever of the facts known says the earlier time: one host's clock may be ahead. No receipt is
+   * older. Not the hand-over: that is written down when the answer is in the ledger, after an outage long after the provider had the letter, and its
+   * receipt may have been signed before. Never later than when we read of it.
    */
   sealedAt: Date | null;
   state: LegState;

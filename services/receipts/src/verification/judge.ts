@@ -10,6 +10,12 @@ const ORGANISATION_SCHEME = '0192:';
 /** A leg whose provider is known: only then can anybody say who may speak about it. */
 export type RoutedLeg = LegRow & { readonly providerOrganisation: string; readonly channel: 'digital' | 'print' };
 
+/**
+ * The one problem that another fact of the leg may take away: the records of a leg lie in several topics and are read in any order, so that the first
+ * may be that of the host whose clock is ahead.
+ */
+export const MEASURED_AGAIN = 'signed-before-sealed' satisfies Problem;
+
 export const isRouted = (leg: LegRow | undefined): leg is RoutedLeg =>
   leg !== undefined && leg.providerOrganisation !== null && leg.channel !== null;
 
@@ -26,8 +32,8 @@ export function judge(claim: Claim, leg: RoutedLeg): Fact | { readonly problem: 
 function judgeReceipt(claim: Claim, receipt: SignedReceipt, leg: RoutedLeg): Fact | { problem: Problem } {
   if (receipt.signer !== leg.providerOrganisation) return { problem: 'wrong-signer' };
   if (receipt.sender !== ORGANISATION_SCHEME + leg.providerOrganisation) return { problem: 'wrong-sender' };
-  // the other end of what claim.ts bounds: nobody can have received what was not yet made
-  if (leg.sealedAt !== null && receipt.signedBy < leg.sealedAt) return { problem: 'signed-before-sealed' };
+  // the other end of what claim.ts bounds: nobody can have received what was not yet on its way
+  if (leg.sealedAt !== null && receipt.signedBy < leg.sealedAt) return { problem: MEASURED_AGAIN };
   const meaning = meaningOf(leg.channel, receipt.kind);
   if ('nonsense' in meaning) return { problem: 'wrong-channel' };
   const { at } = receipt;
@@ -59,7 +65,7 @@ function judgeReport(claim: Claim, report: Report, leg: RoutedLeg): Fact | { pro
   };
 }
 
-/** A signature proves who says it, not when it was: nothing has happened to a package before it was made, or after we heard of it. */
+/** A signature proves who says it, not when it was: nothing has happened to a letter before it was on its way, or after we heard of it. */
 function sinceOf(at: Date, { readAt }: Claim, { sealedAt }: RoutedLeg): Date {
   if (at > readAt) return readAt;
   return sealedAt !== null && at < sealedAt ? sealedAt : at;
