@@ -11,6 +11,9 @@ import { foldLetters } from '../src/legs/fold-letters.js';
 import { DayRootsRig, letters, signed, type RootRow } from './day-roots-rig.js';
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** The database may run on another clock than the spec. */
+const CLOCK_TICK_MS = 1_000;
 const MONDAY = new Date('2026-11-23T12:00:00Z');
 const TUESDAY = new Date('2026-11-24T12:00:00Z');
 const THURSDAY = new Date('2026-11-26T12:00:00Z');
@@ -202,8 +205,24 @@ describe('a day that is over', () => {
   });
 });
 
+describe('a day is closed at the later time of the host’s clock and the database’s, so that no genuine receipt of it is signed after that', () => {
+  it.each([
+    ['half an hour behind', -30 * MINUTE_MS, 0],
+    ['half an hour ahead', 30 * MINUTE_MS, 30 * MINUTE_MS],
+    ['so far ahead that certificates end meanwhile, of which a day is believed', 3_650 * DAY_MS, DAY_MS],
+  ])('of a host that is %s', async (_how, apart, closedAfter) => {
+    rig.now = new Date(Date.now() - 2 * DAY_MS);
+    await know(letters(1));
+    rig.clock = { real: true, now: () => new Date(Date.now() + apart) };
+    const before = Date.now();
+    await closeAll(dayRoots());
+    const [first] = (await roots()).map((row) => Date.parse(signed(row).closedAt) - closedAfter);
+    expect(first).toBeGreaterThanOrEqual(before - CLOCK_TICK_MS);
+    expect(first).toBeLessThanOrEqual(Date.now() + CLOCK_TICK_MS);
+  });
+});
+
 describe('a host whose clock is a fortnight ahead for a moment', () => {
-  const DAY_MS = 24 * 60 * MINUTE_MS;
   const ahead = (real: boolean): Clock => ({ real, now: () => new Date(Date.now() + 14 * DAY_MS) });
   const recordedOn = async (id: string): Promise<string | undefined> => {
     const [row] = await rig.database.query<{ day: string }[]>(

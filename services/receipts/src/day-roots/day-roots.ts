@@ -20,6 +20,9 @@ import { daysAhead, nextDue } from './due-days.js';
 import { against, givenOut, type GivenOut, type Whose } from './given-out.js';
 import type { PublishedRoot, PublishedRoots } from './published-roots.js';
 
+/** A clock further ahead is not believed: the signer's certificate is judged at the time at which the day was closed, and may have ended by then. */
+const APART_AT_MOST_MS = 24 * 3_600_000;
+
 export interface DayRootsParts extends Whose {
   readonly database: Database;
   /** For the making of a root, which may take minutes. */
@@ -66,7 +69,7 @@ export class DayRoots {
    */
   async turn(): Promise<number> {
     const { database, published } = this.parts;
-    const now = await this.now(database);
+    const { now, latest } = await this.times(database);
     await this.lookAhead(now);
     const due = await this.due(database, now);
     this.waiting = due?.waiting ?? 0;
@@ -76,7 +79,7 @@ export class DayRoots {
       if (await this.agrees(lying)) await this.tell(lying);
       return 0;
     }
-    await database.transaction((manager) => closeDay(manager, due.day, now));
+    await database.transaction((manager) => closeDay(manager, due.day, latest));
     const lying = await published.read();
     if (!(await this.agrees(lying))) return due.waiting;
     const made = await this.parts.transactPatiently((manager) => this.make(manager, due.day, now, lying));
@@ -88,13 +91,17 @@ export class DayRoots {
     return due.waiting;
   }
 
-  /** By a host's clock alone, one that is ahead for a moment would close the days to come, for good: the database's must have got there as well. */
-  private async now(manager: Manager): Promise<Date> {
+  /**
+   * By a host's clock alone, one that is ahead for a moment would close the days to come, for good: the database's must have got there as well.
+   * The day is over `now`, by both, and closed at `latest`, by either: where one is behind, receipts signed after `now` were recorded for the day.
+   */
+  private async times(manager: Manager): Promise<{ now: Date; latest: Date }> {
     const { clock } = this.parts;
     const own = clock.now();
-    if (clock.real !== true) return own;
+    if (clock.real !== true) return { now: own, latest: own };
     const shared = await databaseNow(manager);
-    return shared < own ? shared : own;
+    const [now, later] = shared < own ? [shared, own] : [own, shared];
+    return { now, latest: new Date(Math.min(later.getTime(), now.getTime() + APART_AT_MOST_MS)) };
   }
 
   private async lookAhead(now: Date): Promise<void> {
