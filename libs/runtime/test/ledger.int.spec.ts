@@ -264,6 +264,17 @@ describe('the effect ledger', () => {
     expect(await stateOf(held)).toMatchObject({ state: 'UNCERTAIN' });
   });
 
+  it('asks about no call that another instance may have on its way before the lease of that call is over', async () => {
+    await queue(1);
+    await claim(1);
+    const [left] = (await queue(1)) as [string];
+    await ledger.claim(new Map([[PROVIDER, 1]]), -1);
+    expect(await ledger.doubtAll(0)).toBe(2);
+    expect(await ledger.claimUncertain(10, LEASE_MS, 0)).toMatchObject([{ id: left, reason: 'restored' }]);
+    await timePasses();
+    expect(await ledger.claimUncertain(10, LEASE_MS, 0)).toHaveLength(2);
+  });
+
   it('counts a second record of an effect as suppressed, also within one batch', async () => {
     const [id] = (await queue(1)) as [string];
     await ledger.queue([newEffect(id), newEffect(id)], [], NOW);

@@ -235,7 +235,7 @@ export class EffectLedger {
 
   /**
    * After the database was restored: what waits, or was in hand when the backup was taken, may have been done since. It is settled first, after
-   * `lagMs`. Returns how many.
+   * `lagMs`. What is in hand may be on its way just now, from another instance: it is not asked about before its lease is over. Returns how many.
    */
   async doubtAll(lagMs: number): Promise<number> {
     const [, count] = await this.database.query<[unknown, number]>(
@@ -244,7 +244,7 @@ export class EffectLedger {
          ON CONFLICT (one) DO UPDATE SET identity = excluded.identity
        )
        UPDATE effect SET state = 'UNCERTAIN', reason = 'restored', fence = fence + 1, lease_until = NULL,
-       not_before = now() + $1 * interval '1 millisecond' WHERE state IN ('QUEUED', 'INTENDED')`,
+       not_before = greatest(now(), lease_until) + $1 * interval '1 millisecond' WHERE state IN ('QUEUED', 'INTENDED')`,
       [lagMs],
     );
     return count;
