@@ -275,6 +275,31 @@ describe('the effect ledger', () => {
     expect(await ledger.claimUncertain(10, LEASE_MS, 0)).toHaveLength(2);
   });
 
+  it('doubts a long queue in parts, and does not know its database before it has doubted the last of it', async () => {
+    await source.query(
+      `TRUNCATE ledger_database;
+       INSERT INTO effect (id, letter_id, leg, provider, lane, payload)
+       SELECT gen_random_uuid(), gen_random_uuid(), 1, '${PROVIDER}', '310000027', '' FROM generate_series(1, 25000)`,
+    );
+    const parts: number[] = [];
+    /** The database goes away after so many statements. */
+    const lasting = (statements: number): EffectLedger =>
+      new EffectLedger({
+        query: async <T>(text: string, values?: unknown[]): Promise<T> => {
+          if (statements-- === 0) throw new Error('the database is away');
+          const result: unknown = await source.query(text, values);
+          if (text.startsWith('UPDATE')) parts.push((result as [unknown, number])[1]);
+          return result as T;
+        },
+      });
+    await expect(lasting(3).doubtAll(0)).rejects.toThrow('the database is away');
+    expect(await ledger.isMoved()).toBe(true);
+    expect(await lasting(Infinity).doubtAll(0)).toBe(5_000);
+    expect(await ledger.isMoved()).toBe(false);
+    expect(parts).toEqual([10_000, 10_000, 5_000, 0]);
+    expect(await ledger.unsettledCounts()).toEqual([{ provider: PROVIDER, state: 'UNCERTAIN', count: 25_000 }]);
+  });
+
   it('counts a second record of an effect as suppressed, also within one batch', async () => {
     const [id] = (await queue(1)) as [string];
     await ledger.queue([newEffect(id), newEffect(id)], [], NOW);

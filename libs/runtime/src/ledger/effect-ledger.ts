@@ -150,6 +150,11 @@ const OLDEST_BY_SENDER = `
                       WHERE e.state = 'QUEUED' AND e.provider = lane.provider AND e.lane = one.sender AND e.not_before <= now()
                       ORDER BY e.not_before LIMIT one.most FOR UPDATE SKIP LOCKED) AS oldest
   LIMIT lane.room`;
+/** Milliseconds of work, not seconds. */
+const DOUBTED_AT_ONCE = 10_000;
+/** Each in the order of its index, in which what is doubted already is no longer found. */
+const SOME_QUEUED = `SELECT id FROM effect WHERE state = 'QUEUED' ORDER BY provider, not_before LIMIT ${DOUBTED_AT_ONCE} FOR UPDATE`;
+const SOME_INTENDED = `SELECT id FROM effect WHERE state = 'INTENDED' ORDER BY lease_until LIMIT ${DOUBTED_AT_ONCE} FOR UPDATE`;
 const isInHand = ({ inHand, perhapsDone }: NewEffect): boolean => inHand === true && perhapsDone !== true;
 /** TypeORM answers UPDATE … RETURNING with rows and their count. */
 const updated = (result: unknown): Effect[] => ((result as [Row[], number])[0] ?? []).map(effectOf);
@@ -236,16 +241,20 @@ export class EffectLedger {
   /**
    * After the database was restored: what waits, or was in hand when the backup was taken, may have been done since. It is settled first, after
    * `lagMs`. What is in hand may be on its way just now, from another instance: it is not asked about before its lease is over. Returns how many.
+   *
+   * In parts, each far within the time that a statement may take, however long the queue. The ledger knows its database when all of it is doubted: whoever
+   * was interrupted begins again.
    */
   async doubtAll(lagMs: number): Promise<number> {
-    const [, count] = await this.database.query<[unknown, number]>(
-      `WITH here AS (
-         INSERT INTO ledger_database (identity) SELECT ${DATABASE_IDENTITY}
-         ON CONFLICT (one) DO UPDATE SET identity = excluded.identity
-       )
-       UPDATE effect SET state = 'UNCERTAIN', reason = 'restored', fence = fence + 1, lease_until = NULL,
-       not_before = greatest(now(), lease_until) + $1 * interval '1 millisecond' WHERE state IN ('QUEUED', 'INTENDED')`,
-      [lagMs],
+    let count = 0;
+    // a restored database has no statistics: without them each part would read and sort the whole queue
+    await this.database.query('ANALYZE (SKIP_LOCKED) effect');
+    // in this order: what another instance claims meanwhile is found in hand
+    for (const some of [SOME_QUEUED, SOME_INTENDED])
+      for (let part = DOUBTED_AT_ONCE; part === DOUBTED_AT_ONCE; count += part) part = await this.doubt(some, lagMs);
+    await this.database.query(
+      `INSERT INTO ledger_database (identity) SELECT ${DATABASE_IDENTITY}
+       ON CONFLICT (one) DO UPDATE SET identity = excluded.identity`,
     );
     return count;
   }
@@ -441,6 +450,16 @@ export class EffectLedger {
        FROM effect GROUP BY provider, state, settled_how`,
     );
     return countsOf(rows);
+  }
+
+  /** One part; returns how many. What changes hands meanwhile is locked first, so that a part is short only when it is the last. */
+  private async doubt(some: string, lagMs: number): Promise<number> {
+    const [, count] = await this.database.query<[unknown, number]>(
+      `UPDATE effect SET state = 'UNCERTAIN', reason = 'restored', fence = fence + 1, lease_until = NULL,
+       not_before = greatest(now(), lease_until) + $1 * interval '1 millisecond' WHERE id = ANY(ARRAY(${some}))`,
+      [lagMs],
+    );
+    return count;
   }
 
   private count(outcomes: readonly EffectOutcome[], rows: readonly Effect[]): void {
