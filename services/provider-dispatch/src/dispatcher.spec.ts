@@ -43,13 +43,14 @@ function newEffect(reference: string, sender = SENDER, packageSize = PACKAGE.len
 
 const ENDS: ReadonlySet<EffectOutcome['state']> = new Set(['HANDED_OVER', 'REFUSED', 'FAILED']);
 
-/** A ledger that writes down everything it is told, a provider that takes everything, a clock that stands still. */
-function scene() {
+/** A ledger that writes down everything it is told, a provider that takes everything, a clock that stands still. `silent` was handed over long ago, and nothing was heard since. */
+function scene(silent: NewEffect[] = []) {
   const told = new EventEmitter();
   const sent: string[] = [];
   const outcomes: EffectOutcome[] = [];
   const queued: (readonly NewEffect[])[] = [];
   const claimable: NewEffect[] = [];
+  const takenBack: string[] = [];
   /** Room of the lane at each claim. */
   const rooms: number[] = [];
   /** What may be claimed of whom, at each claim. */
@@ -74,7 +75,17 @@ function scene() {
       return Promise.resolve((told.emit('claimed'), claimable.splice(0).map(intended)));
     },
     claimUncertain: () => Promise.resolve([]),
-    claimUnanswered: () => Promise.resolve([]),
+    claimUnanswered: (most: number) => {
+      if (silent.length === 0) told.emit('all asked about');
+      return Promise.resolve(silent.splice(0, most).map((row) => ({ ...intended(row), state: 'HANDED_OVER' })));
+    },
+    takeBack: (refused: readonly { readonly id: string }[]) => {
+      takenBack.push(...refused.map(({ id }) => id));
+      told.emit('taken back');
+      return Promise.resolve(
+        refused.map(({ id }) => ({ ...rows.get(id), state: 'REFUSED', doneAt: new Date() }) as Effect),
+      );
+    },
     unpublished: () => Promise.resolve([]),
     record: (ended: readonly EffectOutcome[]) => {
       outcomes.push(...ended);
@@ -86,6 +97,7 @@ function scene() {
   } as unknown as EffectLedger;
   let answer: SendResult = { kind: 'handed-over' };
   const provider = {
+    settle: () => Promise.resolve({ kind: 'refused', reason: 'access-point-failed' }),
     send: ({ messageId }: Handover) => {
       sent.push(messageId);
       return Promise.resolve(answer);
@@ -108,7 +120,21 @@ function scene() {
   const dispatcher = new Dispatcher(parts);
   const answers = (given: SendResult): void => void (answer = given);
   const whileReading = (held: () => unknown): void => void (onGet = held);
-  return { dispatcher, told, sent, outcomes, queued, clock, claimable, rooms, limits, answers, whileReading };
+  return {
+    dispatcher,
+    told,
+    sent,
+    outcomes,
+    queued,
+    clock,
+    claimable,
+    silent,
+    takenBack,
+    rooms,
+    limits,
+    answers,
+    whileReading,
+  };
 }
 
 let running: Dispatcher | undefined;
@@ -262,5 +288,21 @@ describe('a lane', () => {
     dispatcher.wake();
     while (outcomes.length < 500) await once(told, 'recorded');
     expect(outcomes.every(({ state, free }) => state === 'QUEUED' && free)).toBe(true);
+  });
+
+  it('has the letters refused that the access point took and has given up since', async () => {
+    const few = Array.from({ length: 10 }, (_, index) => newEffect(`${index}`, `3100000${10 + index}`));
+    const { dispatcher, told, takenBack } = scene(few.slice());
+    running = dispatcher;
+    await once(told, 'taken back');
+    expect(takenBack.toSorted()).toEqual(few.map(({ id }) => id).toSorted());
+  });
+
+  it("does not end a day's post of fifty agencies because the access point shows all that it took as failed", async () => {
+    const day = Array.from({ length: 1_000 }, (_, index) => newEffect(`${index}`, `3100000${10 + (index % 50)}`));
+    const { dispatcher, told, takenBack } = scene(day);
+    running = dispatcher;
+    await once(told, 'all asked about');
+    expect(takenBack.length).toBeLessThan(DEFAULT_FLOOD_LIMITS.atLeast);
   });
 });

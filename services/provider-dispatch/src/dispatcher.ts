@@ -17,7 +17,7 @@ import { EndedEffects } from './ended-effects.js';
 import { afterSend, afterSettle, BLOCKED_MS, isUnanswered, outcome, tryAgain, VISIBILITY_LAG_MS } from './fates.js';
 import { handoverOf } from './handover.js';
 import { HeldSenders } from './held-senders.js';
-import { LaneFloods } from './lane-floods.js';
+import { LaneFloods, type Ended } from './lane-floods.js';
 import { PackageMemory } from './package-memory.js';
 import { ProviderLane } from './provider-lane.js';
 
@@ -242,14 +242,13 @@ export class Dispatcher {
   }
 
   private async askAboutSilent(): Promise<boolean> {
-    const { ledger } = this.parts;
-    const effects = await ledger.claimUnanswered(SETTLED_AT_ONCE, SILENT_FOR_MS, ASK_EVERY_MS);
-    const refused: { id: string; reason: string }[] = [];
-    await eachLimited(effects, async ({ id, ...rest }) => {
-      const result = await this.ask({ id, ...rest });
-      if (result.kind === 'refused') refused.push({ id, reason: result.reason });
+    const effects = await this.parts.ledger.claimUnanswered(SETTLED_AT_ONCE, SILENT_FOR_MS, ASK_EVERY_MS);
+    const givenUp: Ended[] = [];
+    await eachLimited(effects, async (effect) => {
+      const result = await this.ask(effect);
+      if (result.kind === 'refused') givenUp.push({ effect, outcome: outcome(effect, 'REFUSED', result.reason) });
     });
-    if (refused.length > 0) await this.ended.tell(await ledger.takeBack(refused));
+    await this.ended.takeBack(givenUp);
     return effects.length === SETTLED_AT_ONCE;
   }
 

@@ -56,6 +56,18 @@ export class EndedEffects {
     this.waiting.push({ effect, outcome });
   }
 
+  /**
+   * Letters that the provider has given up since it took them: written down and told at once, as far as their lane is not stopped by it. What may not be
+   * written down stays handed over, and is asked about again.
+   */
+  async takeBack(givenUp: readonly Ended[]): Promise<void> {
+    const refused = this.floods.judge(givenUp).filter(({ state }) => state === 'REFUSED');
+    if (refused.length === 0) return;
+    const ended = await this.ledger.takeBack(refused);
+    this.floods.count(ended);
+    await this.tell(ended);
+  }
+
   /** Publishes ends that are in the ledger. Throws DependencyDown('kafka'); they are then swept up later. */
   async tell(ended: readonly Effect[]): Promise<void> {
     if (ended.length === 0) return;

@@ -69,7 +69,7 @@ export class LaneFloods {
   }
 }
 
-/** Of one that was called it is certain that it was not done; what was asked about is asked about again. */
+/** Of one that was called it is certain that it was not done; what was asked about is asked about again, and what was taken stays taken. */
 function putBack(effect: Effect): EffectOutcome {
   return effect.state === 'INTENDED'
     ? outcome(effect, 'QUEUED', 'lane-stopped', PUT_BACK_MS, { free: true })

@@ -395,7 +395,7 @@ export class EffectLedger {
   }
 
   /** The provider took it and has given it up since. Returns those that were still HANDED_OVER. */
-  async takeBack(refused: readonly { readonly id: string; readonly reason: string }[]): Promise<Effect[]> {
+  async takeBack(refused: readonly Pick<EffectOutcome, 'id' | 'reason'>[]): Promise<Effect[]> {
     return updated(
       await this.database.query(
         `UPDATE effect AS e SET state = 'REFUSED', reason = t.reason, settled = true, settled_how = 'provider-refused', done_at = now(), published_at = NULL
