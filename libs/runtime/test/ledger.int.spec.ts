@@ -154,6 +154,16 @@ describe('the effect ledger', () => {
     expect(done).toMatchObject([{ id, state: 'HANDED_OVER', settled: true }]);
   });
 
+  it('renews the lease of whoever has not begun yet, unless somebody has taken the effect over', async () => {
+    await queue(2);
+    const [kept, lost] = (await ledger.claim(new Map([[PROVIDER, 2]]), -1)) as [Effect, Effect];
+    expect(await ledger.renew([kept], LEASE_MS)).toEqual(new Set([kept.id]));
+    await ledger.claimUncertain(10, LEASE_MS, 0);
+    expect(await stateOf(kept.id)).toMatchObject({ state: 'INTENDED' });
+    expect(await stateOf(lost.id)).toMatchObject({ state: 'UNCERTAIN', reason: 'lease-ran-out' });
+    expect(await ledger.renew([kept, lost], LEASE_MS)).toEqual(new Set([kept.id]));
+  });
+
   it('does not let a worker that wakes up late write over what was settled meanwhile', async () => {
     const [id] = (await queue(1)) as [string];
     const [late] = (await claim(1)) as [Effect];

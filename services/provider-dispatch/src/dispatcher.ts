@@ -20,11 +20,14 @@ import { HeldSenders } from './held-senders.js';
 import { LaneFloods, type Ended } from './lane-floods.js';
 import { PackageMemory } from './package-memory.js';
 import { ProviderLane } from './provider-lane.js';
+import { WaitedForRoom } from './waited-for-room.js';
 
 /** Longer than a call may take that begins in time, with its tokens (libs/providers, access point). */
 const LEASE_MS = 80_000;
 /** Whoever was held up longer than this (a stopped process, a disk that hangs) makes no call any more: it could outlast the lease. */
 const BEGUN_WITHIN_MS = 20_000;
+/** Of those that wait for room: often enough that their turn, when it comes, is begun in time. */
+const RENEW_EVERY_MS = 5_000;
 /** When nobody wakes them: rows whose waiting time is over, rows of other instances. */
 const LOOK_MS = 1_000;
 const SETTLE_EVERY_MS = 2_000;
@@ -51,6 +54,7 @@ export class Dispatcher {
   private readonly ended: EndedEffects;
   private readonly heldSenders: HeldSenders;
   private readonly memory = new PackageMemory(() => this.wake());
+  private readonly waited: WaitedForRoom;
   private readonly lanes: ReadonlyMap<string, ProviderLane>;
   private readonly claimer: Worker;
   private readonly others: Worker[];
@@ -62,10 +66,12 @@ export class Dispatcher {
     const { runtime, ledger, providers, now = () => performance.now() } = parts;
     this.now = now;
     this.heldSenders = new HeldSenders(runtime, BLOCKED_MS, LEASE_MS, now);
+    this.waited = new WaitedForRoom(ledger, LEASE_MS, now);
     this.lanes = new Map(providers.map((provider) => [provider, new ProviderLane(provider)]));
     this.ended = new EndedEffects(runtime, ledger, new LaneFloods(runtime, this.lanes, now));
     this.claimer = startWorker('hand over', LOOK_MS, () => this.claim(), runtime.log);
     this.others = [
+      startWorker('renew what waits for room', RENEW_EVERY_MS, () => this.renew(), runtime.log),
       startWorker('settle', SETTLE_EVERY_MS, () => this.settle(), runtime.log),
       startWorker('ask about the silent', ASK_LOOK_MS, () => this.askAboutSilent(), runtime.log),
     ];
@@ -160,7 +166,7 @@ export class Dispatcher {
   private async carry(effect: Effect, lane: ProviderLane, intendedAt: number): Promise<void> {
     try {
       const event = decode('letter.dispatch.v1', effect.payload);
-      const result = await this.inMemory(event, () => this.send(event, intendedAt));
+      const result = await this.inMemory(effect, event, intendedAt);
       // unless somebody has taken it over since, which the fence tells, it was certainly not done
       if (typeof result === 'string')
         return this.ended.add(effect, outcome(effect, 'QUEUED', result, 0, { free: true }));
@@ -183,13 +189,25 @@ export class Dispatcher {
   }
 
   /** As soon as there is room for the letter's package, or not at all now. */
-  private async inMemory<T>({ sender, packageSize }: LetterDispatch, work: () => Promise<T>): Promise<T | 'no-memory'> {
-    if (!(await this.memory.take(sender, packageSize))) return 'no-memory';
+  private async inMemory(
+    effect: Effect,
+    event: LetterDispatch,
+    intendedAt: number,
+  ): Promise<SendResult | 'no-memory' | 'held-up'> {
+    const { sender, packageSize } = event;
+    const room = this.memory.take(sender, packageSize);
+    if (room === false) return 'no-memory';
+    const since = room === true ? intendedAt : await this.waited.until(room, effect, intendedAt);
     try {
-      return await work();
+      return await this.send(event, since);
     } finally {
       this.memory.giveBack(packageSize);
     }
+  }
+
+  private async renew(): Promise<boolean> {
+    await this.waited.renew();
+    return false;
   }
 
   /** Nothing has been sent yet: the message could not even be made. */

@@ -309,6 +309,16 @@ export class EffectLedger {
     return claimed;
   }
 
+  /** Whoever holds these has not begun yet, and holds them for so long from now on. Returns the ids of those that nobody has taken over meanwhile. */
+  async renew(held: readonly Pick<Effect, 'id' | 'fence'>[], leaseMs: number): Promise<ReadonlySet<string>> {
+    const [rows] = await this.database.query<[{ id: string }[], number]>(
+      `UPDATE effect AS e SET lease_until = now() + $3 * interval '1 millisecond' FROM unnest($1::uuid[], $2::int[]) AS held(id, fence)
+       WHERE e.id = held.id AND e.fence = held.fence AND e.state = 'INTENDED' RETURNING e.id`,
+      [held.map(({ id }) => id), held.map(({ fence }) => fence), leaseMs],
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+
   /** Takes rows whose outcome is unclear, parked ones too, and those whose lease ran out: whoever held them is gone. */
   async claimUncertain(most: number, leaseMs: number, lagMs: number): Promise<Effect[]> {
     return updated(
