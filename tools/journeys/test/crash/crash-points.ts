@@ -80,6 +80,7 @@ export const BESIDE: Readonly<Record<string, string>> = {
   'questions taken': 'finds what a crash left, and delays the next question',
   'silent ones taken': 'only delays the next question',
   restored: 'done again at the next start',
+  'lease renewed': 'of what waits for room in memory; one that runs out is asked about',
   'pull noted': 'only rises; told again every quarter of a minute',
   'overdue told': 'services/receipts, deadlines',
   'day closed': 'services/receipts, day roots',
