@@ -228,7 +228,7 @@ function report(sent: readonly Sent[], atSandbox: { accepted: number; distinctMe
   } else {
     console.table(rows);
     process.stdout.write(
-      `Handed over: ours ${dispatched}, counted by the sandbox ${atSandbox.accepted}, different ${atSandbox.distinctMessageIds}\n`,
+      `Handed over: ours ${dispatched}, counted by the sandbox ${atSandbox.accepted}, distinct ${atSandbox.distinctMessageIds}\n`,
     );
     process.stdout.write(ok ? 'Every letter ended as it must.\n' : 'Something ended differently: see the table.\n');
   }
