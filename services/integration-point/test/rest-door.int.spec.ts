@@ -309,10 +309,12 @@ describe('the REST door', () => {
     expect(await post('{', 'application/json')).toMatchObject({ status: 400, body: problem('invalid-request') });
     expect(await post('{}', 'application/json')).toMatchObject({ status: 400, body: problem('invalid-letter') });
     expect(await post('x', 'multipart/form-data')).toMatchObject({ status: 400 });
-    expect(await post('{}', 'application/json', '?dryRun=perhaps')).toMatchObject({
-      status: 400,
-      body: problem('invalid-request'),
-    });
+    // a letter that a misspelt dry run has sent cannot be called back
+    for (const query of ['?dryRun=perhaps', '?dryrun=true', '?dry_run=true', '?dryRun=true&dryRun=true'])
+      expect(await post(JSON.stringify(letter()), 'application/json', query)).toMatchObject({
+        status: 400,
+        body: problem('invalid-request'),
+      });
     expect(await rig.call('GET', '/nowhere')).toMatchObject({ status: 404, body: problem('not-found') });
   });
 

@@ -46,10 +46,10 @@ export class LettersController {
   async handIn(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-    @Query('dryRun') dryRun?: unknown,
+    @Query() query: Readonly<Record<string, unknown>>,
   ): Promise<object> {
     const caller = await this.authentication.caller(request, 'postgang:letters.write');
-    const isDryRun = flag(dryRun);
+    const isDryRun = isDryRunIn(query);
     if (isDryRun && !this.dryRuns.admit(caller.sender))
       throw new Problem('too-many-requests', 'Dry runs ask the registers; a few a minute are for trying out.');
     const receiver = isDryRun ? NOWHERE : this.uploads;
@@ -175,8 +175,9 @@ function traceOf({ headers: { traceparent } }: FastifyRequest): string {
   return typeof traceparent === 'string' && isTraceparent(traceparent) ? traceparent : newTrace();
 }
 
-/** Anything but true and false is an error: a letter sent by a misspelt dry run cannot be called back. */
-function flag(value: unknown): boolean {
+/** Any other parameter, and anything but true and false, is an error: a letter sent by a misspelt dry run cannot be called back. */
+function isDryRunIn({ dryRun: value, ...others }: Readonly<Record<string, unknown>>): boolean {
+  if (Object.keys(others).length > 0) throw new Problem('invalid-request', 'The query takes dryRun only.');
   if (value === undefined || value === 'false') return false;
   if (value === 'true' || value === '') return true;
   throw new Problem('invalid-request', 'dryRun takes true or false.');
