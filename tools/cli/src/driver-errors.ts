@@ -57,6 +57,8 @@ const KAFKA = /^KafkaJS/;
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 /** pg says it in words only. */
 const NO_ANSWER = /timeout|terminated unexpectedly/i;
+/** kafkajs, of a broker that takes the connection and says nothing: an Error without a name of its own. */
+const SILENT_BROKER = 'Broker not connected';
 const CAUSES = 6;
 
 /** Whether a driver of a server says this, rather than a command about its own matter. */
@@ -67,13 +69,14 @@ export function isDriverError(error: unknown): boolean {
     return true;
   if (Array.isArray((error as DriverError).errors)) return (error as AggregateError).errors.some(isDriverError);
   if (typeof code === 'string' && (code in NETWORK || code in ANSWERED || SQLSTATE.test(code))) return true;
-  return code === undefined && name === 'Error' && NO_ANSWER.test(error.message);
+  return code === undefined && name === 'Error' && (NO_ANSWER.test(error.message) || error.message === SILENT_BROKER);
 }
 
 /** What a driver means. The innermost error that is known says it; a name of the driver's own is never shown. */
 export function reasonsOf(error: unknown): Reasons {
   const chain = chainOf(error);
-  const driver = chain.some(({ name }) => KAFKA.test(name ?? '')) ? 'Kafka' : 'PostgreSQL';
+  const isKafka = chain.some(({ name, message }) => KAFKA.test(name ?? '') || message === SILENT_BROKER);
+  const driver = isKafka ? 'Kafka' : 'PostgreSQL';
   const words = chain.flatMap(({ code, type, name }) => [type, code, name].filter((word) => typeof word === 'string'));
   const answered = words.find((word) => Object.hasOwn(ANSWERED, word));
   if (answered !== undefined) return { driver, why: ANSWERED[answered] as string, unreachable: false };

@@ -20,6 +20,9 @@ deadLetterCommands(program);
 redriveCommands(program);
 evidenceCommands(program);
 whyCommands(program);
+/** The answer is out: what a server that does not answer any more keeps open keeps nobody waiting (milliseconds). */
+const LINGER_MS = 2_000;
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -30,3 +33,5 @@ try {
     process.exitCode = exitCode ?? 1;
   }
 }
+// behind all that is still on its way to a slow reader
+setTimeout(() => process.stdout.write('', () => process.exit()), LINGER_MS).unref();

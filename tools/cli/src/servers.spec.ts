@@ -122,6 +122,13 @@ describe('a server that cannot be used', () => {
     ).rejects.toThrow(`Kafka at ${at} (KAFKA_BROKERS) cannot be reached: nobody listens there (ECONNREFUSED)`);
   });
 
+  it('is Kafka when its driver has no other word for a broker that is silent', () => {
+    const both = [kafkaAt(['kafka:9092']), PG];
+    expect(() => unusable(both)(new Error('Broker not connected'))).toThrow(
+      'Kafka at kafka:9092 (KAFKA_BROKERS) cannot be reached: it does not answer',
+    );
+  });
+
   it('is found out when it takes the connection and says nothing', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
