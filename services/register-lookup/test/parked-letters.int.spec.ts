@@ -246,6 +246,20 @@ describe('while the register of addresses is away', () => {
     await away(0);
   }, 60_000);
 
+  it('and answers about nobody when it is back, those that were asked about go on alone, as letters that fail', async () => {
+    gate.instead = (call) => (isPaper(call) ? 'cut' : undefined);
+    const [missing] = some('no-mailbox', 1) as [Letter];
+    await send([missing]);
+    await parkedFor(AGENCY, PAPER_WAITS, 1);
+    gate.instead = (call) => (isPaper(call) ? { status: 200, body: '{"oppslag":[]}' } : undefined);
+    const failed = await eventually('the failure', () =>
+      setAside.find(({ letterId, attempt }) => letterId === missing.letterId && attempt === '1'),
+    );
+    expect(failed.failure).toContain('missing');
+    gate.reset();
+    expect((await routeOf(missing)).event.channel).toBe('PRINT');
+  }, 60_000);
+
   it('for one person only (500) it is back for the others, and that letter is tried like any that fails', async () => {
     const [broken] = some('no-mailbox', 1) as [Letter];
     const person_ = person('no-mailbox');
