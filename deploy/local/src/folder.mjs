@@ -62,8 +62,8 @@ export async function claimFolder(
 /** @param {string} owners @param {number} pid */
 function writeNote(owners, pid) {
   for (;;) {
-    mkdirSync(owners, { recursive: true });
     try {
+      mkdirSync(owners, { recursive: true });
       writeFileSync(join(owners, String(pid)), '');
       return;
     } catch (error) {
