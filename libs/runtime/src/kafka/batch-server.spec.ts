@@ -91,7 +91,10 @@ describe('a consumer that kafkajs has given up', () => {
     // which waits for whatever was to be begun anew before it
     await server.refresh();
     expect(told.crash).toHaveLength(10);
+    told.crash[7]?.(new TypeError('of an old one, too'), false);
     await server.close();
+    told.crash[9]?.(new TypeError('of one that was told to end'), false);
+    expect(fatal).toEqual([]);
     expect(told.running).toBe(0);
   });
 

@@ -225,7 +225,8 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       this.assigned[role] = false;
       this.options.log.error({ err: payload.error, restart: payload.restart, role }, 'consumer crashed');
-      if (payload.restart) return;
+      // one that is being replaced, or whose service ends, may crash of just that
+      if (payload.restart || !this.isCurrent(consumer)) return;
       if (brokerWasAway(payload.error)) this.startAnew(consumer);
       else this.options.onFatal(payload.error);
     });
@@ -240,13 +241,16 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     });
   }
 
+  private isCurrent(consumer: Consumer): boolean {
+    return this.consumers?.main === consumer || this.consumers?.retry === consumer;
+  }
+
   /** Until it succeeds; only as long as the consumer that crashed is not replaced by somebody else. */
   private startAnew(crashed: Consumer): void {
-    const isCurrent = (): boolean => this.consumers?.main === crashed || this.consumers?.retry === crashed;
     this.restarting = this.restarting
       .catch(() => undefined)
       .then(async () => {
-        let begun = !isCurrent();
+        let begun = !this.isCurrent(crashed);
         while (!begun && !this.closed) {
           await delay(this.options.startAgainMs ?? START_AGAIN_MS);
           if (this.closed) return;

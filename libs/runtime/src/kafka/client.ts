@@ -122,8 +122,10 @@ const HEARTBEAT_MS = 3_000;
 /** Three chances before the session ends. */
 export const heartbeatMs = ({ sessionMs = SESSION_MS }: FetchTuning): number => Math.min(HEARTBEAT_MS, sessionMs / 3);
 
+/** Once told to disconnect it stays away: kafkajs alone begins one anew that was crashing at that moment. */
 export function kafkaConsumer(kafka: Kafka, groupId: string, tuning: FetchTuning): Consumer {
-  return kafka.consumer({
+  let wanted = true;
+  const consumer = kafka.consumer({
     groupId,
     sessionTimeout: tuning.sessionMs ?? SESSION_MS,
     heartbeatInterval: heartbeatMs(tuning),
@@ -133,7 +135,15 @@ export function kafkaConsumer(kafka: Kafka, groupId: string, tuning: FetchTuning
     maxBytesPerPartition: 1_048_576,
     maxBytes: 10_485_760,
     allowAutoTopicCreation: false,
+    retry: { retries: 5, restartOnFailure: () => Promise.resolve(wanted) },
   });
+  return {
+    ...consumer,
+    disconnect: () => {
+      wanted = false;
+      return consumer.disconnect();
+    },
+  };
 }
 
 export const NO_COMPRESSION = CompressionTypes.None;
