@@ -89,7 +89,7 @@ beforeAll(async () => {
     POSTGANG_ENVIRONMENT: 'test',
     KAFKA_BROKERS: brokers.join(','),
     TOPIC_PREFIX: prefix,
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'fatal',
     KEY_RING: letters.keyRing,
     OPERATOR_KEY: String(operator.key.export({ type: 'pkcs8', format: 'pem' })),
     OPERATOR_CHAIN: operator.certificates.map(String).join('\n'),

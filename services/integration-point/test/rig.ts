@@ -85,7 +85,10 @@ export class Rig {
   private environment: Readonly<Record<string, string>> = {};
   private readonly closing: (() => Promise<unknown>)[] = [];
 
-  /** `servers`: other ones than those of the run: brokers, or the port through which the service alone comes to its database. */
+  /**
+   * `servers`: other ones than those of the run: brokers, or the port through which the service alone comes to its database. Brokers of its
+   * own are there to be killed, so nothing is listened to: a consumer that crashes comes back by itself, also when it was told to end.
+   */
   static async start(settings: Record<string, string> = {}, servers: RigServers = {}): Promise<Rig> {
     const rig = new Rig();
     try {
@@ -131,7 +134,7 @@ export class Rig {
       KAFKA_BROKERS: brokers.join(','),
       TOPIC_PREFIX: prefix,
       POSTGRES_URL: throughPort(fresh.url, servers.databasePort),
-      LOG_LEVEL: 'silent',
+      LOG_LEVEL: 'fatal',
       KEY_RING: this.keyJson,
       TOKEN_ISSUER: ISSUER,
       TOKEN_JWKS_URL: this.issuer.jwksUrl,
@@ -151,7 +154,7 @@ export class Rig {
     this.addKeyOf(AGENCY, (await this.agencies.add({ orgnr: AGENCY, name: 'Etaten', kafka: true })).ingressKey);
     await this.agencies.add({ orgnr: OTHER, name: 'Kommunen', kafka: false });
     await this.agencies.delegate(AGENCY, SUPPLIER);
-    await this.listen();
+    if (servers.brokers === undefined) await this.listen();
   }
 
   /** Seals from now on as that agency does. */

@@ -77,7 +77,7 @@ beforeAll(async () => {
     KAFKA_BROKERS: brokers.join(','),
     TOPIC_PREFIX: prefix,
     POSTGRES_URL: fresh.url,
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'fatal',
     KEY_RING: keyRing,
     OPERATOR_KEY_FILE: join(folder, 'operator.key.pem'),
     OPERATOR_CHAIN_FILE: join(folder, 'operator.chain.pem'),

@@ -139,7 +139,7 @@ export class Rig {
       TOPIC_PREFIX: prefix,
       POSTGRES_URL: databaseUrl,
       REDIS_URL: redis,
-      LOG_LEVEL: 'silent',
+      LOG_LEVEL: 'fatal',
       KEY_RING: letters.keyRing,
       DOCUMENT_STORE: join(folder, 'documents'),
       DOCUMENT_KEYS: letters.documentKeys,

@@ -85,7 +85,7 @@ beforeAll(async () => {
     KAFKA_BROKERS: brokers.join(','),
     TOPIC_PREFIX: prefix,
     POSTGRES_URL: fresh.url,
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'fatal',
     RECEIPT_TRUST: authority.trust.map(String).join('\n'),
     OPERATOR_KEY: String(operator.key.export({ type: 'pkcs8', format: 'pem' })),
     OPERATOR_CHAIN: operator.certificates.map(String).join('\n'),

@@ -92,7 +92,7 @@ export async function startRig(registerTimeoutMs = 20_000): Promise<void> {
     TOPIC_PREFIX: prefix,
     POSTGRES_URL: fresh.url,
     REDIS_URL: redis,
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'fatal',
     KEY_RING: letters.keyRing,
     OPERATOR_KEY_FILE: join(folder, 'operator.key.pem'),
     OPERATOR_CHAIN_FILE: join(folder, 'operator.chain.pem'),
