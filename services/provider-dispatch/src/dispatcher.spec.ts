@@ -250,6 +250,28 @@ describe('a lane', () => {
     expect([rooms[0], rooms.at(-1)]).toEqual([1, 1]);
   });
 
+  it('goes on beside a letter that alone is refused for what is ours; that one burns its attempts', async () => {
+    const { dispatcher, told, outcomes, clock, claimable, rooms, answers } = scene();
+    running = dispatcher;
+    await once(told, 'claimed');
+    const next = async (reference: string, answer: SendResult): Promise<EffectOutcome | undefined> => {
+      answers(answer);
+      claimable.push(newEffect(reference));
+      dispatcher.wake();
+      await once(told, 'recorded');
+      clock.now += 15_000;
+      return outcomes.at(-1);
+    };
+    const no: SendResult = { kind: 'refused-ours', reason: 'signature-invalid' };
+    expect(await next('lone', no)).toMatchObject({ state: 'QUEUED', free: true, waitMs: 15_000 });
+    expect(await next('other', { kind: 'handed-over' })).toMatchObject({ state: 'HANDED_OVER' });
+    expect(await next('lone', no)).toMatchObject({ state: 'QUEUED', reason: 'signature-invalid', free: false });
+    rooms.length = 0;
+    dispatcher.wake();
+    await once(told, 'claimed');
+    expect(rooms).toEqual([64]);
+  });
+
   it('has no more large packages in memory than it bears, and lets the letters of others past them', async () => {
     const { dispatcher, told, sent, outcomes, claimable, limits, whileReading } = scene();
     running = dispatcher;

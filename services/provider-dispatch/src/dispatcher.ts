@@ -170,11 +170,11 @@ export class Dispatcher {
       // unless somebody has taken it over since, which the fence tells, it was certainly not done
       if (typeof result === 'string')
         return this.ended.add(effect, outcome(effect, 'QUEUED', result, 0, { free: true }));
-      this.note(lane, effect, result);
+      const alone = this.note(lane, effect, result);
       // a lapsed delegation is that agency's alone: its post waits, everybody else's goes on
       if (result.kind === 'sender-blocked') this.heldSenders.hold(effect.lane, result.reason);
       else if (result.kind !== 'down' && result.kind !== 'refused-ours') this.heldSenders.release(effect.lane);
-      this.ended.add(effect, afterSend(effect, result));
+      this.ended.add(effect, afterSend(effect, result, alone));
     } catch (error) {
       this.ended.add(effect, this.afterError(effect, error));
     }
@@ -220,16 +220,18 @@ export class Dispatcher {
     return tryAgain(effect, 'internal');
   }
 
-  /** What the answer says of the provider. Nothing, when it was not asked: the lane stays as it is. */
-  private note(lane: ProviderLane, { letterId }: Effect, result: SendResult): void {
-    if (result.kind === 'sender-blocked' && !result.asked) return;
+  /** What the answer says of the provider; nothing, when it was not asked: the lane stays as it is. True: it is about this letter alone. */
+  private note(lane: ProviderLane, { letterId }: Effect, result: SendResult): boolean {
+    if (result.kind === 'sender-blocked' && !result.asked) return false;
     const { log, metrics } = this.parts.runtime;
     const was = lane.isDown;
+    let alone = false;
     if (result.kind === 'down') lane.down(result.waitMs, this.now());
-    else if (result.kind === 'refused-ours') lane.down(0, this.now());
+    else if (result.kind === 'refused-ours') alone = lane.refusedOurs(letterId, this.now());
     else if (isUnanswered(result)) lane.noAnswer(letterId, this.now());
+    else if (result.kind === 'handed-over') lane.took(letterId);
     else lane.up();
-    if (was === lane.isDown) return;
+    if (was === lane.isDown) return alone;
     metrics.dependency(lane.provider, !lane.isDown);
     if (result.kind === 'refused-ours')
       log.error(
@@ -239,6 +241,7 @@ export class Dispatcher {
     else if (lane.isDown)
       log.warn({ provider: lane.provider, reason: result.kind }, 'provider is away; its post waits');
     else log.info({ provider: lane.provider }, 'provider is back');
+    return alone;
   }
 
   private async settle(): Promise<boolean> {

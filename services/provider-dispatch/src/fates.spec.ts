@@ -48,6 +48,12 @@ describe('after a call', () => {
     expect(afterSend(effect(attempts), result)).toMatchObject(expected);
   });
 
+  it('a no to what is ours, to which it says yes in all others, is tried later and later and given up', () => {
+    const no: SendResult = { kind: 'refused-ours', reason: 'x' };
+    expect(afterSend(effect(3), no, true)).toMatchObject({ state: 'QUEUED', waitMs: 8_000, free: false });
+    expect(afterSend(effect(MOST_ATTEMPTS), no, true)).toMatchObject({ state: 'FAILED', reason: 'x' });
+  });
+
   it('waits longer at each attempt, ten minutes at most', () => {
     const waits = Array.from({ length: MOST_ATTEMPTS - 1 }, (_, index) => tryAgain(effect(index + 1), 'x').waitMs);
     expect(waits).toEqual([...waits].sort((a, b) => a - b));

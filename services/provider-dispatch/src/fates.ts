@@ -23,6 +23,7 @@ const ASK_PARKED_MS = 3_600_000;
 /** What stands before the access point cannot reach it; asked, it knows nothing of the message. */
 const OUTAGES = new Set(['status-502', 'status-503', 'status-504']);
 const OUTAGE_MS = 15_000;
+const OURS_MS = 15_000;
 /** These may come of one letter's content, or of an outage: then others have no clear answer either. */
 const UNANSWERED = /^(?:no-answer|status-5\d\d)$/;
 /** Said no, but an earlier attempt may have got through: only asking tells. */
@@ -54,7 +55,8 @@ export const tryAgain = (effect: Effect, reason: string, waitMs = 0): EffectOutc
     ? outcome(effect, 'FAILED', reason)
     : outcome(effect, 'QUEUED', reason, Math.max(waitMs, backoff(effect.attempts)));
 
-export function afterSend(effect: Effect, result: SendResult): EffectOutcome {
+/** `alone`: what the provider refuses as ours it takes from all others. */
+export function afterSend(effect: Effect, result: SendResult, alone = false): EffectOutcome {
   switch (result.kind) {
     case 'handed-over':
       return outcome(effect, 'HANDED_OVER', null);
@@ -67,8 +69,12 @@ export function afterSend(effect: Effect, result: SendResult): EffectOutcome {
     case 'sender-blocked':
       return outcome(effect, 'QUEUED', result.reason, BLOCKED_MS, { free: true });
     case 'down':
-    case 'refused-ours':
       return outcome(effect, 'QUEUED', result.reason, 0, { free: true });
+    case 'refused-ours':
+      // another probes the lane meanwhile, and shows whether it is this letter's own
+      return alone
+        ? tryAgain(effect, result.reason)
+        : outcome(effect, 'QUEUED', result.reason, OURS_MS, { free: true });
     case 'retry':
       return tryAgain(effect, result.reason, result.waitMs);
   }

@@ -44,6 +44,23 @@ describe('a provider lane', () => {
     expect(lane.pausedFor(now)).toBe(60_000);
   });
 
+  it('is down when what is ours is refused, until a letter gets through; then whoever is refused so again is alone with it', () => {
+    const lane = new ProviderLane('digipost');
+    expect(lane.refusedOurs('lone', 0)).toBe(false);
+    expect(lane.refusedOurs('other', 0)).toBe(false);
+    expect(lane.room(500)).toBe(1);
+    // nobody got through yet
+    expect(lane.refusedOurs('lone', 500)).toBe(false);
+    lane.took('other');
+    expect(lane.refusedOurs('lone', 2_000)).toBe(true);
+    expect(lane.room(2_000)).toBe(64);
+    // broken anew: one that was not refused before tells it, and then nobody is alone
+    expect(lane.refusedOurs('another', 3_000)).toBe(false);
+    expect(lane.refusedOurs('lone', 3_000)).toBe(false);
+    lane.took('lone');
+    expect(lane.refusedOurs('lone', 9_000)).toBe(false);
+  });
+
   it('is down when three letters in a row had no clear answer, not when one has none again and again', () => {
     const lane = new ProviderLane('digipost');
     for (let round = 0; round < 10; round++) lane.noAnswer('poison', 0);

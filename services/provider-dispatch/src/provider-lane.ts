@@ -11,6 +11,8 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 /** Whatever is asked for (Retry-After): one letter a minute harms nobody, and an hour's post does not wait for a slip. */
 const LONGEST_ASKED_MS = 60_000;
+/** Letters kept in mind for a refusal; beyond that each is taken for everybody's. */
+const MOST_SUSPECTS = 10_000;
 /** So many letters in a row without a clear answer are an outage; fewer may be the letters' own doing. */
 const UNANSWERED_LETTERS = 3;
 
@@ -24,6 +26,10 @@ export class ProviderLane {
   private pausedUntil = 0;
   private downs = 0;
   private readonly unanswered = new Set<string>();
+  /** Refused for what is ours in every message, and nobody has got through since. */
+  private readonly suspects = new Set<string>();
+  /** Refused so, and others got through since. */
+  private readonly exceptions = new Set<string>();
 
   constructor(readonly provider: string) {}
 
@@ -64,6 +70,26 @@ export class ProviderLane {
   up(): void {
     this.downs = 0;
     this.unanswered.clear();
+  }
+
+  /** The provider took this letter: what it refused others for is not ours in every message. */
+  took(letter: string): void {
+    this.up();
+    this.suspects.delete(letter);
+    for (const suspect of this.suspects) this.exceptions.add(suspect);
+    this.suspects.clear();
+    this.exceptions.delete(letter);
+  }
+
+  /**
+   * This letter was refused for what is ours in every message: our key, certificate or settings. True when others got through since it was refused so
+   * before: then it is alone with it, and the lane goes on.
+   */
+  refusedOurs(letter: string, now: number): boolean {
+    if (!this.isDown && this.exceptions.has(letter)) return true;
+    if (this.suspects.size + this.exceptions.size < MOST_SUSPECTS) this.suspects.add(letter);
+    this.down(0, now);
+    return false;
   }
 
   /** The call about this letter had no clear answer. */
