@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { startServers, sweepFolders, MissingTool } from '@postgang/deploy-local';
-import { addLocalAgency, launch, settingsFor } from '@postgang/launch';
+import { addLocalAgency, launch, settingsFor, type ServiceProcess } from '@postgang/launch';
 import { createLogger, kafkaClient, kafkaProducer } from '@postgang/runtime';
 import { startSandbox } from '@postgang/sandbox';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Agency, type DemoLetter } from './agency.js';
 import { CAST, nationalIdOf, type Part } from './cast.js';
 import { letterPdf } from './letter-pdf.js';
@@ -17,6 +18,8 @@ const AGENCY = '310000027';
 const GIVE_UP_MS = 120_000 + wanted * 50;
 /** An orderly end takes a second or two; what hangs is left to the supervisors, who end it when we are gone. */
 const CLOSE_MS = 5_000;
+/** Long enough to see that letters wait for a service that has ended. */
+const RESTART_MS = 5_000;
 /** What the samples of the README and the command line need, as a shell reads it. */
 const FOR_SHELLS = [
   ...['API', 'SANDBOX', 'INGRESS_KEY', 'POSTGRES_URL', 'KAFKA_BROKERS', 'REDIS_URL', 'KEY_RING_FILE', 'DOCUMENT_STORE'],
@@ -27,7 +30,9 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const closing: (() => Promise<unknown>)[] = [];
 /** Folder of a demo that keeps nothing. */
 let leftBehind: string | undefined;
+let isClosing = false;
 async function close(): Promise<void> {
+  isClosing = true;
   for (const step of closing.splice(0).reverse()) await step().catch(() => undefined);
 }
 let interrupted = false;
@@ -92,8 +97,11 @@ async function demo(): Promise<number> {
     ['provider-dispatch'],
   ]);
   closing.push(() => launched.stop());
+  launched.processes.forEach(keepRunning);
   const local = await addLocalAgency(settings, sandbox.url, { orgnr: AGENCY, kafka: true });
   const agency = new Agency(launched.api, local);
+  if (options.stay)
+    tellShells({ ...settings, API: launched.api, SANDBOX: sandbox.url, INGRESS_KEY: local.ingressKey ?? '' });
 
   say(`Handing in ${wanted} letters over both doors …`);
   const sent = await handIn(agency, settings);
@@ -103,21 +111,40 @@ async function demo(): Promise<number> {
   };
   if (options.keep) say(`Data and logs are kept in ${dir} until the next demo with --keep.`);
   const code = report(sent, counts.messages);
-  if (options.stay)
-    await stay(code, { ...settings, API: launched.api, SANDBOX: sandbox.url, INGRESS_KEY: local.ingressKey ?? '' });
-  return code;
+  if (!options.stay) return code;
+  ended = code;
+  say('All of it goes on running until Ctrl-C.');
+  return new Promise(() => undefined);
 }
 
-async function stay(code: number, settings: Readonly<Record<string, string>>): Promise<never> {
+/** As whoever runs services for real does it: one that ends by itself is begun again. */
+function keepRunning(service: ServiceProcess): void {
+  const { name } = service;
+  void service.exited.then(async () => {
+    if (isClosing) return;
+    const { diedOf } = service;
+    say(
+      `${name} has ended${diedOf === undefined ? '' : ` (${diedOf})`} and is started again in ${RESTART_MS / 1_000} s.`,
+    );
+    await delay(RESTART_MS);
+    if (isClosing) return;
+    service.start();
+    keepRunning(service);
+    await service.ready().then(
+      () => say(`${name} is back.`),
+      () => undefined,
+    );
+  });
+}
+
+function tellShells(settings: Readonly<Record<string, string>>): void {
   const lines = [
     ...FOR_SHELLS.map((name) => [name, settings[name] ?? '']),
     ['BROKERS', settings['KAFKA_BROKERS'] ?? ''],
   ];
   writeFileSync(ENV_FILE, lines.map(([name, value]) => `export ${name}='${value}'\n`).join(''), { mode: 0o600 });
   closing.push(() => Promise.resolve(rmSync(ENV_FILE, { force: true })));
-  ended = code;
-  say(`All of it goes on running until Ctrl-C. In another shell: . ${ENV_FILE}`);
-  return new Promise(() => undefined);
+  say(`In another shell: . ${ENV_FILE}`);
 }
 
 async function handIn(agency: Agency, settings: Readonly<Record<string, string>>): Promise<Sent[]> {

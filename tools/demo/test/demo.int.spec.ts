@@ -50,6 +50,9 @@ function statOf(pid: number): (Running & { parent: number })[] {
   }
 }
 
+const commandOf = (pid: number): string =>
+  quietly(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')) ?? '';
+
 const alive = ({ pid, since }: Running): boolean => statOf(pid).some((now) => now.since === since);
 
 /** Local ports that one of the processes listens on. */
@@ -112,6 +115,7 @@ onLinux('npm run demo', () => {
       () => /In another shell: \. (\S+)/.exec(says()) ?? undefined,
       90_000,
     );
+    await eventually('it stays', () => says().includes('goes on running') || undefined, 60_000);
     const { API, SANDBOX } = inShell(file, ['API', 'SANDBOX']);
     const { access_token: token } = (await answerOf(`${SANDBOX}/admin/tokens`, {
       method: 'POST',
@@ -122,6 +126,11 @@ onLinux('npm run demo', () => {
     expect(await answerOf(`${API}/v1/letters?reference=demo-1`, { headers })).toMatchObject({
       letters: [{ reference: 'demo-1', status: 'DELIVERED' }],
     });
+    // whoever kills a service sees it, and letters wait for it
+    const encryption = descendants(npm.pid ?? 0).find(({ pid }) => commandOf(pid).includes('host.js encryption:'));
+    process.kill(encryption?.pid ?? 0, 'SIGKILL');
+    await eventually('the service is back', () => says().includes('encryption is back.') || undefined, 60_000);
+    expect(says()).toContain('encryption has ended and is started again in 5 s.');
     // it names the keys
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const processes = descendants(npm.pid ?? 0);
