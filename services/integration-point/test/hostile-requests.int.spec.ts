@@ -356,6 +356,37 @@ describe('tokens', () => {
     expect(await use(await rig.issuer.issue({ consumer, ...wish }))).toEqual({ status, name });
   });
 
+  it('is told why it does not hold, and nothing of what it says', async () => {
+    const told = async (token: string): Promise<unknown> => {
+      const answer = await fetch(`${api}/v1/letters?reference=a`, { headers: { authorization: `Bearer ${token}` } });
+      return ((await answer.json()) as { detail?: string }).detail;
+    };
+    const good = await rig.issuer.issue({ consumer });
+    const otherClaims = (await rig.issuer.issue({ consumer: OTHER })).split('.')[1];
+    const [head, , signature] = good.split('.');
+    expect(
+      await Promise.all([
+        told(await rig.issuer.issue({ consumer, expiresIn: -60 })),
+        told(await rig.issuer.issue({ consumer, audience: 'https://else.example/' })),
+        told(await rig.issuer.issue({ consumer, claims: { exp: undefined } })),
+        told(await rig.issuer.issue({ consumer, header: { kid: 'two' } })),
+        told(`${head}.${otherClaims}.${signature}`),
+        told(await rig.issuer.signedWithPublicKey({ consumer })),
+        told('a.b.c'),
+        told('\u00e6'),
+      ]),
+    ).toEqual([
+      'The token has expired.',
+      'The claim aud of the token is not what is expected here.',
+      'The claim exp of the token is missing.',
+      'The token names no key of the issuer.',
+      'The signature of the token does not hold.',
+      'The token is not signed with RS256.',
+      'The token is no signed JWT.',
+      'There is no bearer token in Authorization, or not one of ours.',
+    ]);
+  });
+
   it('unsigned, signed by strangers, or with what everybody knows', async () => {
     const { key, jwk } = await strangersKey();
     const good = await rig.issuer.issue({ consumer });

@@ -84,7 +84,7 @@ export function brokenAt(letterId: string, history: readonly HistoryLine[]): num
       ...line,
       letterId,
       at: new Date(at),
-      data: Buffer.from(data, 'base64'),
+      data: Buffer.from(data, 'utf8'),
       hash: Buffer.from(hash, 'hex'),
     })),
   );

@@ -46,7 +46,8 @@ export class Authentication {
   /** Throws Problem: unauthenticated, scope-missing, unknown-agency, not-delegated, unavailable. */
   async caller(request: FastifyRequest, scope: Scope): Promise<Caller> {
     const token = /^Bearer +([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (token === undefined || token.length > LONGEST_TOKEN) throw new Problem('unauthenticated');
+    if (token === undefined || token.length > LONGEST_TOKEN)
+      throw new Problem('unauthenticated', 'There is no bearer token in Authorization, or not one of ours.');
     const claims = await this.claims(token);
     const sender = organisationIn(claims['consumer']);
     if (sender === undefined) throw new Problem('unauthenticated', 'The token names no consumer.');
@@ -86,9 +87,20 @@ export class Authentication {
       const keysAway = error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError);
       if (keysAway || error.code === 'ERR_JOSE_GENERIC' || error.code === 'ERR_JWKS_INVALID')
         throw new Problem('unavailable');
-      throw new Problem('unauthenticated');
+      throw new Problem('unauthenticated', whyNot(error));
     }
   }
+}
+
+/** For the agency's developer; nothing of the token is repeated but the name of a claim. */
+function whyNot(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTExpired) return 'The token has expired.';
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return `The claim ${error.claim} of the token is ${error.reason === 'missing' ? 'missing' : 'not what is expected here'}.`;
+  if (error instanceof errors.JWKSNoMatchingKey) return 'The token names no key of the issuer.';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'The signature of the token does not hold.';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'The token is not signed with RS256.';
+  return 'The token is no signed JWT.';
 }
 
 /** `{ "authority": "iso6523-actorid-upis", "ID": "0192:<organisation number>" }` */

@@ -44,7 +44,7 @@ export async function statusOf(
   };
 }
 
-/** The hash chain can be followed with `eventId`, `data` (base64, as hashed) and `hash` (hex). */
+/** The hash chain can be followed (libs/evidence): `data` is the JSON text that was hashed, as in evidence files. */
 export async function historyOf(database: Manager, letterId: string): Promise<object[]> {
   const rows = await view<{
     seq: number;
@@ -65,7 +65,7 @@ export async function historyOf(database: Manager, letterId: string): Promise<ob
     kind,
     leg,
     eventId: event_id,
-    data: data.toString('base64'),
+    data: data.toString('utf8'),
     hash: hash.toString('hex'),
   }));
 }

@@ -64,6 +64,40 @@ const DRY_RUN = {
   },
 };
 
+const HISTORY_ENTRY = {
+  type: 'object',
+  required: ['seq', 'at', 'kind', 'leg', 'eventId', 'data', 'hash'],
+  properties: {
+    seq: { type: 'integer', description: '1, 2, 3, …' },
+    at: { type: 'string', format: 'date-time' },
+    kind: { type: 'string', description: 'accepted, routed, sealed, handed-over, delivered, … new ones may be added' },
+    leg: {
+      type: ['integer', 'null'],
+      description: 'which attempt to reach the recipient; null: the letter as a whole',
+    },
+    eventId: { type: 'string' },
+    data: { type: 'string', contentMediaType: 'application/json', description: 'JSON text, exactly as hashed' },
+    hash: {
+      type: 'string',
+      description:
+        'hexadecimal: SHA-256 of the hash before (before the first: SHA-256 of the letter id as text), followed by [seq, at, kind, leg, eventId, base64 of data] as JSON',
+    },
+  },
+};
+
+const RECEIPT = {
+  type: 'object',
+  required: ['leg', 'provider', 'kind', 'raw', 'certificates', 'receivedAt'],
+  properties: {
+    leg: { type: 'integer' },
+    provider: { type: 'string' },
+    kind: { type: 'string' },
+    raw: { type: 'string', description: 'the signed original' },
+    certificates: { type: 'string', description: 'PEM: the chain it was verified with' },
+    receivedAt: { type: 'string', format: 'date-time' },
+  },
+};
+
 const PROBLEM = {
   type: 'object',
   required: ['type', 'title', 'status'],
@@ -85,9 +119,10 @@ const PROBLEM = {
 
 /** OpenAPI 3.1, made from the schemas that check the requests. */
 export function openApi(): object {
-  const listOf = (name: string): object => ({
+  const listOf = (name: string, items: string): object => ({
     type: 'object',
-    properties: { [name]: { type: 'array', items: { type: 'object' } } },
+    required: ['letterId', name],
+    properties: { letterId: { type: 'string', format: 'uuid' }, [name]: { type: 'array', items: ref(items) } },
   });
   const { $schema: __, ...why } = z.toJSONSchema(whySchema, { target: 'draft-2020-12' });
   const { $schema: _, ...letter } = z.toJSONSchema(letterSchema, { target: 'draft-2020-12', io: 'input' });
@@ -151,7 +186,7 @@ export function openApi(): object {
           operationId: 'getHistory',
           security: needs('read'),
           parameters: [letterId],
-          responses: found('All that happened', listOf('history')),
+          responses: found('All that happened', listOf('history', 'HistoryEntry')),
         },
       },
       '/v1/letters/{id}/receipts': {
@@ -159,7 +194,7 @@ export function openApi(): object {
           operationId: 'getReceipts',
           security: needs('read'),
           parameters: [letterId],
-          responses: found('Signed receipts', listOf('receipts')),
+          responses: found('Signed receipts', listOf('receipts', 'Receipt')),
         },
       },
       '/v1/letters/{id}/why': {
@@ -185,6 +220,8 @@ export function openApi(): object {
       schemas: {
         Letter: letter,
         LetterStatus: LETTER_STATUS,
+        HistoryEntry: HISTORY_ENTRY,
+        Receipt: RECEIPT,
         Accepted: {
           type: 'object',
           required: ['letterId', 'status', 'href'],
