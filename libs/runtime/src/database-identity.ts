@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import type { Manager } from './database.js';
 
 /**
  * SQL expression (text): which database this is. Another one after a restore from a backup, a recovery to a point in time, or a fail-over to a
@@ -11,28 +12,76 @@ export const DATABASE_IDENTITY = `(SELECT CASE WHEN NOT pg_is_in_recovery() THEN
 /** As a pool's `verify`: looks at every new connection before it is used. */
 export type Verify = (client: PoolClient, done: (error?: Error) => void) => void;
 
+/** The places that a service has reached in its topics: they never go back, and no row of them ever goes. */
+const PLACES = 'SELECT topic, partition, next_offset FROM consumed_offset';
+
+/** Answers with the rows; of a pool's new connection, or of any. */
+type Ask = (sql: string) => Promise<unknown[]>;
+
 /**
  * Holds pools to the database of the first connection of any of them. One that was restored or replaced under a running service knows nothing of what was done
- * since: `onReplaced` hears of it before any statement goes there, and no connection to it is given out.
+ * since: it is another one by its identity, or, restored in place, stands behind what it once said. `onReplaced` hears of it, and no connection to it is given out.
  */
-export function holdToOneDatabase(onReplaced: (error: Error) => void): Verify {
-  let known: string | undefined;
-  return (client, done) => {
-    client.query<{ identity: string | null }>(`SELECT ${DATABASE_IDENTITY} AS identity`).then(({ rows }) => {
-      const identity = rows[0]?.identity ?? undefined;
-      known ??= identity;
-      if (identity !== undefined && identity === known) return done();
-      if (identity === undefined) return done(Object.assign(new Error('the database is a standby'), { code: STANDBY }));
-      const replaced = new Error(
-        'the database is another one than at the start: restored, or a standby that took over',
-      );
-      onReplaced(replaced);
-      done(Object.assign(replaced, { code: AWAY }));
-    }, done);
+export class HeldDatabase {
+  private identity: string | undefined;
+  private places: ReadonlyMap<string, bigint> = new Map();
+
+  constructor(private readonly onReplaced: (error: Error) => void) {}
+
+  readonly verify: Verify = (client, done) => {
+    this.check(async (sql) => (await client.query(sql)).rows).then(() => done(), done);
   };
+
+  /** Also of connections that outlive a restore; often, for what was never seen is not missed. */
+  async look(database: Manager): Promise<void> {
+    await this.check((sql) => database.query(sql));
+  }
+
+  private async check(ask: Ask): Promise<void> {
+    const [row] = (await ask(`SELECT ${DATABASE_IDENTITY} AS identity`)) as { identity: string | null }[];
+    const identity = row?.identity ?? undefined;
+    this.identity ??= identity;
+    if (identity === undefined) throw Object.assign(new Error('the database is a standby'), { code: STANDBY });
+    if (identity === this.identity && !(await this.isBehind(ask))) return;
+    const replaced = new Error('the database is another one than at the start: restored, or a standby that took over');
+    this.onReplaced(replaced);
+    throw Object.assign(replaced, { code: AWAY });
+  }
+
+  private async isBehind(ask: Ask): Promise<boolean> {
+    // what others learn meanwhile says nothing of an answer that was given before
+    const known = this.places;
+    const said = new Map(
+      (await placesIn(ask)).map((row) => [`${row.topic}/${row.partition}`, BigInt(row.next_offset)]),
+    );
+    for (const [place, next] of known) if ((said.get(place) ?? -1n) < next) return true;
+    for (const [place, next] of this.places) if ((said.get(place) ?? -1n) < next) said.set(place, next);
+    this.places = said;
+    return false;
+  }
 }
 
+interface PlaceRow {
+  readonly topic: string;
+  readonly partition: number;
+  readonly next_offset: string;
+}
+
+async function placesIn(ask: Ask): Promise<readonly PlaceRow[]> {
+  try {
+    return (await ask(PLACES)) as PlaceRow[];
+  } catch (error) {
+    if (codeOf(error) === NO_SUCH_TABLE) return [];
+    throw error;
+  }
+}
+
+/** SQLSTATE undefined_table: a service that keeps no places, or not yet. */
+const NO_SUCH_TABLE = '42P01';
 /** SQLSTATE read_only_sql_transaction: what a statement would come to. */
 const STANDBY = '25006';
 /** SQLSTATE connection_does_not_exist. */
 const AWAY = '08003';
+
+const codeOf = (error: unknown): unknown =>
+  (error as { code?: unknown }).code ?? (error as { driverError?: { code?: unknown } }).driverError?.code;

@@ -18,7 +18,7 @@ export interface DatabaseOptions {
   readonly entities: readonly EntityTarget<ObjectLiteral>[];
   readonly migrations: readonly (new () => MigrationInterface)[];
   readonly onStatement: () => void;
-  /** Looks at every new connection; one for all that is opened of a database (`holdToOneDatabase`). Without it nobody looks. */
+  /** Looks at every new connection; one for all that is opened of a database (`HeldDatabase`). Without it nobody looks. */
   readonly verify?: Verify;
   /** A connection on which nothing comes or goes for so long is given up, milliseconds. Longer than any statement may take. */
   readonly silenceMs?: number;

@@ -1,4 +1,4 @@
-export { holdToOneDatabase } from './database-identity.js';
+export { HeldDatabase } from './database-identity.js';
 export * from './database.js';
 export * from './dead-letter.js';
 export * from './flood-guard.js';

@@ -6,7 +6,8 @@ import pg from 'pg';
 import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
 import {
   classifyDatabaseError,
-  holdToOneDatabase,
+  CONSUMED_OFFSET_TABLE,
+  HeldDatabase,
   openDatabase,
   transactPatiently,
   type Manager,
@@ -39,7 +40,7 @@ afterAll(() => drop());
 const open = (
   schema: string,
   migrations: readonly (new () => MigrationInterface)[] = [],
-  more: { url?: string; silenceMs?: number; verify?: ReturnType<typeof holdToOneDatabase> } = {},
+  more: { url?: string; silenceMs?: number; verify?: HeldDatabase['verify'] } = {},
 ): Promise<DataSource> =>
   openDatabase({ url, schema, pool: 2, entities: [], migrations, onStatement: () => undefined, ...more });
 
@@ -87,7 +88,7 @@ describe('the database of a service', () => {
 
   it('is the same one after its server ended every connection', async () => {
     const replaced: Error[] = [];
-    const source = await open('five', [], { verify: holdToOneDatabase((error) => replaced.push(error)) });
+    const source = await open('five', [], new HeldDatabase((error) => replaced.push(error)));
     try {
       await source.query('CREATE TABLE kept AS SELECT 1 AS n');
       await endConnections(url);
@@ -102,7 +103,7 @@ describe('the database of a service', () => {
     const replaced: Error[] = [];
     const original = await freshDatabase();
     const name = new URL(original.url).pathname.slice(1);
-    const verify = holdToOneDatabase((error) => replaced.push(error));
+    const { verify } = new HeldDatabase((error) => replaced.push(error));
     const source = await open('six', [], { url: original.url, verify });
     try {
       await source.query('CREATE TABLE written (n int)');
@@ -130,6 +131,30 @@ describe('the database of a service', () => {
       await original.drop();
     }
   }, 60_000);
+});
+
+describe('a database that was restored in place', () => {
+  it.each(['with its connections cut', 'under connections that go on'])('is found out, %s', async (how) => {
+    const replaced: Error[] = [];
+    const held = new HeldDatabase((error) => replaced.push(error));
+    const schema = how.startsWith('with') ? 'seven' : 'eight';
+    const source = await open(schema, [], held);
+    try {
+      await source.query(CONSUMED_OFFSET_TABLE);
+      await source.query("INSERT INTO consumed_offset VALUES ('letter.routed.v1', 0, 500), ('letter.routed.v1', 1, 7)");
+      await held.look(source);
+      await inDatabase(url, `UPDATE ${schema}.consumed_offset SET next_offset = 499 WHERE partition = 0`);
+      if (how.startsWith('with')) {
+        await endConnections(url);
+        const write = (): Promise<unknown> => source.query('SELECT 1').catch((error: unknown) => error);
+        await eventually('it noticed', async () => (await write(), replaced.length > 0) || undefined);
+        expect(classifyDatabaseError(await write())).toBeInstanceOf(DependencyDown);
+      } else await expect(held.look(source)).rejects.toThrow('another one than at the start');
+      expect(replaced[0]?.message).toContain('another one than at the start');
+    } finally {
+      await source.destroy();
+    }
+  });
 });
 
 describe('a transaction beside the way of letters', () => {

@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
 import type { z } from 'zod';
-import { holdToOneDatabase } from '../database-identity.js';
+import { HeldDatabase } from '../database-identity.js';
 import {
   classifyDatabaseError,
   openDatabase,
@@ -165,8 +165,9 @@ async function start<C extends RuntimeConfig>(
   closing.push(() => producer.disconnect());
   const sender = new BatchingSender(producer, kafkaSettings.topicPrefix, (records) => metrics.produceRequest(records));
   closing.push(() => sender.flush());
+  const held = new HeldDatabase(fatal);
   const stored =
-    service.database === undefined ? undefined : databaseOptions(service, config, () => metrics.sqlStatement(), fatal);
+    service.database === undefined ? undefined : databaseOptions(service, config, () => metrics.sqlStatement(), held);
   const database = stored === undefined ? undefined : await openDatabase(stored);
   if (database !== undefined) closing.push(() => database.destroy());
   const redis = config.REDIS_URL === undefined ? undefined : openRedis(config.REDIS_URL, log);
@@ -263,7 +264,7 @@ async function start<C extends RuntimeConfig>(
   const broker = brokerProbe(kafkaSettings, service.name, log);
   closing.push(() => broker.close());
   const watch = watchDependencies(
-    { kafka: broker.ask, ...(database === undefined ? {} : { postgres: () => database.query('SELECT 1') }) },
+    { kafka: broker.ask, ...(database === undefined ? {} : { postgres: () => held.look(database) }) },
     (name, up) => metrics.dependency(name, up),
     log,
   );
@@ -309,7 +310,7 @@ function databaseOptions<C extends RuntimeConfig>(
   service: Service<C>,
   config: C,
   onStatement: () => void,
-  onReplaced: (error: Error) => void,
+  { verify }: HeldDatabase,
 ): DatabaseOptions {
   if (config.POSTGRES_URL === undefined) throw new Error(`${service.name}: POSTGRES_URL is not set`);
   const { entities, migrations } = service.database as NonNullable<Service<C>['database']>;
@@ -320,7 +321,7 @@ function databaseOptions<C extends RuntimeConfig>(
     entities,
     migrations,
     onStatement,
-    verify: holdToOneDatabase(onReplaced),
+    verify,
   };
 }
 
