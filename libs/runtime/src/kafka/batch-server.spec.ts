@@ -98,6 +98,17 @@ describe('a consumer that kafkajs has given up', () => {
     expect(told.running).toBe(0);
   });
 
+  it('is begun anew also when a new subscription failed, which whoever asked for it hears of', async () => {
+    const told = new Told();
+    const { server } = await listening(told);
+    const away = new Error('connect ECONNREFUSED');
+    told.failures.push(away, away);
+    await expect(server.refresh()).rejects.toBe(away);
+    await until(() => told.running === 2);
+    await server.close();
+    expect(told.running).toBe(0);
+  });
+
   it('ends the process when it was ended by a fault of ours, and is left to kafkajs when that begins it anew', async () => {
     const told = new Told();
     const { server, fatal } = await listening(told);

@@ -119,7 +119,10 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
         await this.stopConsumers();
         await this.start();
       });
-    return this.restarting;
+    // whoever asked hears of it; meanwhile nobody may be left without consumers
+    const asked = this.restarting;
+    void asked.catch(() => this.startAnew());
+    return asked;
   }
 
   /** Stops fetching, lets the batches in hand end and commit, flushes what is to be sent. */
@@ -245,20 +248,21 @@ export class KafkaBatchServer extends Server implements CustomTransportStrategy 
     return this.consumers?.main === consumer || this.consumers?.retry === consumer;
   }
 
-  /** Until it succeeds; only as long as the consumer that crashed is not replaced by somebody else. */
-  private startAnew(crashed: Consumer): void {
+  /** Until it succeeds; only as long as the consumer that crashed, if one did, is not replaced by somebody else. */
+  private startAnew(crashed?: Consumer): void {
     this.restarting = this.restarting
       .catch(() => undefined)
       .then(async () => {
-        let begun = !this.isCurrent(crashed);
+        let begun = crashed !== undefined && !this.isCurrent(crashed);
         while (!begun && !this.closed) {
           await delay(this.options.startAgainMs ?? START_AGAIN_MS);
           if (this.closed) return;
-          await this.stopConsumers();
-          begun = await this.start().then(
-            () => true,
-            (error: unknown) => (this.options.log.warn({ err: error }, 'consumers cannot begin yet'), false),
-          );
+          begun = await this.stopConsumers()
+            .then(() => this.start())
+            .then(
+              () => true,
+              (error: unknown) => (this.options.log.warn({ err: error }, 'consumers cannot begin yet'), false),
+            );
         }
       });
   }
