@@ -225,6 +225,31 @@ describe('an agency for which we may not send', () => {
   });
 });
 
+it('an agency for which we may not send, and whose large letter waits for room, is tried by no other', async () => {
+  const { dispatcher, told, outcomes, clock, claimable, limits, answers, whileReading } = scene();
+  running = dispatcher;
+  await once(told, 'claimed');
+  answers({ kind: 'sender-blocked', reason: 'no-delegation', asked: false });
+  await dispatcher.queue([newEffect('a')], []);
+  while (outcomes.length < 1) await once(told, 'recorded');
+  const read: (() => void)[] = [];
+  whileReading(() => new Promise<void>((resolve) => read.push(resolve)));
+  await dispatcher.queue([newEffect('large', '310000108', 50 * 1024 * 1024)], []);
+  clock.now += 30_000;
+  claimable.push(newEffect('waits', SENDER, 50 * 1024 * 1024));
+  dispatcher.wake();
+  await once(told, 'claimed');
+  // whoever tried was given up
+  clock.now += 80_001;
+  dispatcher.wake();
+  await once(told, 'claimed');
+  expect(limits.at(-1)).toEqual({ [SENDER]: 0 });
+  for (let next = read.shift(); next !== undefined; next = read.shift()) {
+    next();
+    await once(told, 'recorded');
+  }
+});
+
 describe('a lane', () => {
   it('that is away is not opened by what Maskinporten says of one agency: nobody has asked the provider', async () => {
     const { dispatcher, told, outcomes, clock, claimable, rooms, answers } = scene();

@@ -125,11 +125,7 @@ export class Dispatcher {
     for (const [provider, room] of rooms) this.laneOf(provider).inFlight += room;
     let effects: Effect[] = [];
     try {
-      effects = await this.parts.ledger.claim(
-        rooms,
-        LEASE_MS,
-        new Map([...this.memory.most(), ...this.heldSenders.most()]),
-      );
+      effects = await this.parts.ledger.claim(rooms, LEASE_MS, fewest(this.heldSenders.most(), this.memory.most()));
     } finally {
       const byProvider = Map.groupBy(effects, ({ provider }) => provider);
       for (const [provider, room] of rooms) {
@@ -277,6 +273,14 @@ export class Dispatcher {
     const { messageId, sender } = decode('letter.dispatch.v1', effect.payload);
     return withTrace(effect.traceparent, () => this.parts.provider.settle(messageId, sender));
   }
+}
+
+/** Of what either allows a sender. */
+function fewest(...limits: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
+  const most = new Map<string, number>();
+  for (const [sender, limit] of limits.flatMap((each) => [...each]))
+    most.set(sender, Math.min(limit, most.get(sender) ?? limit));
+  return most;
 }
 
 async function eachLimited<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

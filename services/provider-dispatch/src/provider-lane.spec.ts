@@ -54,6 +54,12 @@ describe('a provider lane', () => {
     lane.took('other');
     expect(lane.refusedOurs('lone', 2_000)).toBe(true);
     expect(lane.room(2_000)).toBe(64);
+    // and nobody since: it may be everybody's again
+    expect(lane.refusedOurs('lone', 2_000)).toBe(false);
+    expect(lane.room(2_500)).toBe(1);
+    lane.took('next');
+    expect(lane.refusedOurs('lone', 2_500)).toBe(true);
+    lane.took('one more');
     // broken anew: one that was not refused before tells it, and then nobody is alone
     expect(lane.refusedOurs('another', 3_000)).toBe(false);
     expect(lane.refusedOurs('lone', 3_000)).toBe(false);

@@ -83,13 +83,13 @@ export class ProviderLane {
 
   /**
    * This letter was refused for what is ours in every message: our key, certificate or settings. True when others got through since it was refused so
-   * before: then it is alone with it, and the lane goes on.
+   * the last time: then it is alone with it, and the lane goes on.
    */
   refusedOurs(letter: string, now: number): boolean {
-    if (!this.isDown && this.exceptions.has(letter)) return true;
+    const isAlone = this.exceptions.delete(letter) && !this.isDown;
     if (this.suspects.size + this.exceptions.size < MOST_SUSPECTS) this.suspects.add(letter);
-    this.down(0, now);
-    return false;
+    if (!isAlone) this.down(0, now);
+    return isAlone;
   }
 
   /** The call about this letter had no clear answer. */
