@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { X509Certificate } from 'node:crypto';
@@ -60,6 +60,16 @@ describe('revocation lists in a folder', () => {
     file('ca.crl', revoked[1] as Buffer);
     await files.refresh();
     expect([since(files), files.unusable]).toEqual([SINCE, 0]);
+  });
+
+  it('are looked at again when they could not even be read, though nothing has changed', async () => {
+    const files = new RevocationFiles(folder, authority.trust, log as never);
+    // what can be opened and not read, whoever one is
+    mkdirSync(join(folder, 'ca.crl'));
+    for (let times = 1; times <= 3; times++) {
+      await files.refresh();
+      expect([files.unusable, warned.length]).toEqual([1, times]);
+    }
   });
 
   it('say no less when their file is taken away, or holds an older one', async () => {

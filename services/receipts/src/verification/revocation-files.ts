@@ -113,7 +113,9 @@ export class RevocationFiles {
     } catch (error) {
       const problem = error instanceof RevocationListError ? error.problem : (error as NodeJS.ErrnoException).code;
       this.log.warn({ file: name, problem }, 'revocation list not usable; what the file said before counts on');
-      this.files.set(name, { version: this.files.get(name)?.version ?? '', lists: known?.lists ?? [], usable: false });
+      // one that could not even be read may be whole: it is looked at again, changed or not
+      const version = error instanceof RevocationListError ? (this.files.get(name)?.version ?? '') : '';
+      this.files.set(name, { version, lists: known?.lists ?? [], usable: false });
     }
     return true;
   }
