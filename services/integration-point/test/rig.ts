@@ -133,6 +133,7 @@ export class Rig {
       POSTGANG_ENVIRONMENT: 'test',
       KAFKA_BROKERS: brokers.join(','),
       TOPIC_PREFIX: prefix,
+      KAFKA_SESSION_MS: '6000',
       POSTGRES_URL: throughPort(fresh.url, servers.databasePort),
       LOG_LEVEL: 'fatal',
       KEY_RING: this.keyJson,

@@ -38,6 +38,8 @@ export const EACH_ALONE: readonly (readonly ServiceName[])[] = [
 ];
 
 const PARTITIONS = 2;
+/** The shortest a broker takes: who takes over from a killed process waits for the end of its session. */
+const SESSION_MS = 6_000;
 const WORDS = 2_500;
 
 export interface WorldOptions {
@@ -82,7 +84,10 @@ export class World {
       closing.push(() => sandbox.stop());
       const requests = requestsTo(sandbox, closing);
       const shared = servers ?? (await ofThisRun(closing));
-      const settings = settingsFor(dir, shared, sandbox, { TOPIC_PREFIX: uniquePrefix(), ...more });
+      const settings = settingsFor(dir, shared, sandbox, {
+        ...{ TOPIC_PREFIX: uniquePrefix(), KAFKA_SESSION_MS: String(SESSION_MS) },
+        ...more,
+      });
       const launched = await launch(dir, settings, groups, { partitions: PARTITIONS });
       closing.push(() => launched.stop());
       const agency = new Agency(

@@ -29,7 +29,7 @@ let database: pg.Client;
 beforeAll(async () => {
   world = await World.start({
     groups: EACH_ALONE,
-    settings: { NODE_OPTIONS: `--import=${PRELOAD}`, CRASH_DIR: dir, KAFKA_SESSION_MS: '6000' },
+    settings: { NODE_OPTIONS: `--import=${PRELOAD}`, CRASH_DIR: dir },
   });
   mailing = new Mailing(world);
   database = new pg.Client({ connectionString: world.settings['POSTGRES_URL'] ?? '' });
