@@ -114,15 +114,6 @@ describe('too large', () => {
     });
     expect((await rig.database.query('SELECT 1 FROM integration_point.document')).rows).toEqual([]);
   });
-
-  it('takes exactly 50 MB', async () => {
-    const content = Buffer.alloc(LIMIT, 'x');
-    PDF.copy(content);
-    expect((await rig.handIn(letter(), undefined, { main: content })).status).toBe(202);
-    const more = { main: content, second: PDF };
-    const documents = ['main', 'second'].map((file) => ({ title: file, type: 'application/pdf', file }));
-    expect(await rig.handIn(letter({ documents }), undefined, more)).toMatchObject({ status: 413 });
-  });
 });
 
 describe('hostile JSON', () => {

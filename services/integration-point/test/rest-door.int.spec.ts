@@ -87,6 +87,15 @@ describe('the REST door', () => {
       expect(rig.accepted.filter((one) => one.letter.letterId === body['letterId'])).toHaveLength(1);
   });
 
+  it('takes 50 MB, and not a small document more', async () => {
+    const content = Buffer.alloc(50 * 1024 * 1024, 'x');
+    PDF.copy(content);
+    expect((await rig.handIn(letter(), undefined, { main: content })).status).toBe(202);
+    const more = { main: content, second: PDF };
+    const documents = ['main', 'second'].map((file) => ({ title: file, type: 'application/pdf', file }));
+    expect(await rig.handIn(letter({ documents }), undefined, more)).toMatchObject({ status: 413 });
+  }, 60_000);
+
   it('takes JSON that names an uploaded document', async () => {
     const documentId = randomUUID();
     const put = (body: Buffer): Promise<Answer> =>
