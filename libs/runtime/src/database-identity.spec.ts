@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { DependencyDown } from '@postgang/outside';
 import fc from 'fast-check';
+import { EventEmitter } from 'node:events';
 import type { PoolClient } from 'pg';
 import { classifyDatabaseError } from './database.js';
 import { HeldDatabase } from './database-identity.js';
@@ -12,7 +13,8 @@ async function connections(...identities: readonly (string | null)[]) {
   const ends: (Error | undefined)[] = [];
   for (const identity of identities) {
     const rowsOf = (sql: string): object[] => (sql.includes('consumed_offset') ? [] : [{ identity }]);
-    const client = { query: (sql: string) => Promise.resolve({ rows: rowsOf(sql) }) } as unknown as PoolClient;
+    const query = (sql: string): Promise<object> => Promise.resolve({ rows: rowsOf(sql) });
+    const client = Object.assign(new EventEmitter(), { query }) as unknown as PoolClient;
     ends.push(await new Promise<Error | undefined>((resolve) => verify(client, resolve)));
   }
   return { ends, replaced };

@@ -29,7 +29,14 @@ export class HeldDatabase {
   constructor(private readonly onReplaced: (error: Error) => void) {}
 
   readonly verify: Verify = (client, done) => {
-    this.check(async (sql) => (await client.query(sql)).rows).then(() => done(), done);
+    // the pool has let go of it, and nobody else has it yet: what breaks it now would break the process
+    const broken = (): void => undefined;
+    client.on('error', broken);
+    const end = (error?: Error): void => {
+      done(error);
+      client.removeListener('error', broken);
+    };
+    this.check(async (sql) => (await client.query(sql)).rows).then(() => end(), end);
   };
 
   /** Also of connections that outlive a restore; often, for what was never seen is not missed. */

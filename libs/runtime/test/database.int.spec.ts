@@ -133,6 +133,33 @@ describe('the database of a service', () => {
   }, 60_000);
 });
 
+it('a connection that breaks while it is asked which database it leads to breaks nothing else', async () => {
+  const held = new HeldDatabase(() => undefined);
+  const proxy = await TcpProxy.start(Number(new URL(url).port));
+  const through = new URL(url);
+  through.port = String(proxy.port);
+  const source = await open('nine', [], { url: through.href, verify: held.verify });
+  const locker = new pg.Client({ connectionString: url });
+  try {
+    await source.query(CONSUMED_OFFSET_TABLE);
+    await endConnections(url);
+    await locker.connect();
+    await locker.query('BEGIN; LOCK TABLE nine.consumed_offset');
+    const asked = source.query('SELECT 1').catch((error: unknown) => error);
+    const asking = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'nine' AND wait_event_type = 'Lock'";
+    await eventually('it asks', async () => (await inServer(asking)).length > 0 || undefined);
+    proxy.cut();
+    expect(classifyDatabaseError(await asked)).toBeInstanceOf(DependencyDown);
+    await locker.query('ROLLBACK');
+    proxy.heal();
+    expect(await source.query('SELECT 1 AS n')).toEqual([{ n: 1 }]);
+  } finally {
+    await locker.end();
+    await source.destroy();
+    await proxy.stop();
+  }
+}, 60_000);
+
 describe('a database that was restored in place', () => {
   it.each(['with its connections cut', 'under connections that go on'])('is found out, %s', async (how) => {
     const replaced: Error[] = [];
