@@ -126,11 +126,18 @@ onLinux('npm run demo', () => {
     expect(await answerOf(`${API}/v1/letters?reference=demo-1`, { headers })).toMatchObject({
       letters: [{ reference: 'demo-1', status: 'DELIVERED' }],
     });
-    // whoever kills a service sees it, and letters wait for it
-    const encryption = descendants(npm.pid ?? 0).find(({ pid }) => commandOf(pid).includes('host.js encryption:'));
-    process.kill(encryption?.pid ?? 0, 'SIGKILL');
-    await eventually('the service is back', () => says().includes('encryption is back.') || undefined, 60_000);
+    // whoever kills a service sees it, and letters wait for it; with a supervisor its service ends as well
+    const hosts = descendants(npm.pid ?? 0).filter(({ pid }) => commandOf(pid).includes('host.js'));
+    const isSupervisor = ({ pid }: Running): boolean => commandOf(pid).includes('supervisor.mjs');
+    const [encryption, dispatch] = ['encryption:', 'provider-dispatch:'].map((name) =>
+      hosts.filter(({ pid }) => commandOf(pid).includes(`host.js ${name}`)),
+    );
+    const killed = [encryption?.find((one) => !isSupervisor(one)), dispatch?.find(isSupervisor)];
+    for (const one of killed) process.kill(one?.pid ?? 0, 'SIGKILL');
+    for (const name of ['encryption', 'provider-dispatch'])
+      await eventually(`${name} again`, () => says().includes(`${name} is back.`) || undefined, 60_000);
     expect(says()).toContain('encryption has ended and is started again in 5 s.');
+    expect([...(encryption ?? []), ...(dispatch ?? [])].filter(alive)).toEqual([]);
     // it names the keys
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const processes = descendants(npm.pid ?? 0);

@@ -6,7 +6,9 @@ import type { Settings } from './settings.js';
 
 /** Built, also when this module runs from its source: Node itself cannot run decorated classes. */
 const HOST = fileURLToPath(new URL('../dist/host.js', import.meta.url));
-const NODE_FLAGS = ['--max-semi-space-size=8'];
+/** It ends also when its supervisor was killed. */
+const WITH_PARENT = new URL('../../start/end-with-parent.mjs', import.meta.url).href;
+const NODE_FLAGS = ['--max-semi-space-size=8', `--import=${WITH_PARENT}`];
 /** glibc keeps what each thread of the crypto pool once needed; two arenas make that a fifth of the process less, at no cost seen. */
 const MEMORY = { MALLOC_ARENA_MAX: '2' };
 const READY_MS = 60_000;
