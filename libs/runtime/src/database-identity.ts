@@ -36,12 +36,12 @@ export class HeldDatabase {
       done(error);
       client.removeListener('error', broken);
     };
-    this.check(async (sql) => (await client.query(sql)).rows).then(() => end(), end);
+    this.check(async (sql) => (await client.query<object>(sql)).rows).then(() => end(), end);
   };
 
-  /** Also of connections that outlive a restore; often, for what was never seen is not missed. */
+  /** Also of connections that outlive a restore; often, for what was never seen is not missed. Where they lead to is known. */
   async look(database: Manager): Promise<void> {
-    await this.check((sql) => database.query(sql));
+    if (await this.isBehind((sql) => database.query(sql))) throw this.replaced();
   }
 
   private async check(ask: Ask): Promise<void> {
@@ -49,10 +49,13 @@ export class HeldDatabase {
     const identity = row?.identity ?? undefined;
     this.identity ??= identity;
     if (identity === undefined) throw Object.assign(new Error('the database is a standby'), { code: STANDBY });
-    if (identity === this.identity && !(await this.isBehind(ask))) return;
+    if (identity !== this.identity || (await this.isBehind(ask))) throw this.replaced();
+  }
+
+  private replaced(): Error {
     const replaced = new Error('the database is another one than at the start: restored, or a standby that took over');
     this.onReplaced(replaced);
-    throw Object.assign(replaced, { code: AWAY });
+    return Object.assign(replaced, { code: AWAY });
   }
 
   private async isBehind(ask: Ask): Promise<boolean> {
