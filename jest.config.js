@@ -11,8 +11,8 @@ export default {
   globalSetup: '<rootDir>/libs/testing/src/global-setup.mjs',
   globalTeardown: '<rootDir>/libs/testing/src/global-teardown.mjs',
   testTimeout: 30_000,
-  // one more than the cores it is meant for: half of the time specs wait, for sessions, leases and retry tiers to end
-  maxWorkers: 3,
+  // twice the cores it is meant for: half of the time specs wait, for sessions, leases and retry tiers to end
+  maxWorkers: 4,
   // the modules of every spec file stay in a worker's memory; begun anew, it has room for the next
   workerIdleMemoryLimit: '1GB',
 };

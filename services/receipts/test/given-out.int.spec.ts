@@ -407,7 +407,10 @@ describe('while the topic cannot be read', () => {
     rig.now = TUESDAY;
     const admin = rig.kafka.admin();
     await admin.connect();
-    await admin.deleteTopics({ topics: [`${rig.prefix}day.closed.v1`] });
+    const topic = `${rig.prefix}day.closed.v1`;
+    await admin.deleteTopics({ topics: [topic] });
+    // the broker answers before all of it knows
+    await eventually('the end of the topic', async () => !(await admin.listTopics()).includes(topic) || undefined);
     await admin.disconnect();
     const worker = rig.dayRoots();
     await expect(worker.turn()).rejects.toThrow();
