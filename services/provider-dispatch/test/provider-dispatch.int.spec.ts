@@ -60,16 +60,12 @@ describe('a letter', () => {
   }, 60_000);
 
   it('waits as long as a busy provider asks; no attempt is burnt', async () => {
-    await rig.admin('POST', '/admin/faults', {
-      system: 'access-point',
-      mode: 'status',
-      status: 429,
-      retryAfterSeconds: 2,
-      seconds: 1,
-    });
-    const began = performance.now();
+    rig.sandbox.fault({ system: 'access-point', mode: 'status', status: 429, retryAfterSeconds: 2 });
     const event = await rig.letters.seal(AGENCY);
+    const began = performance.now();
     await rig.send(event);
+    await eventually('the answer', async () => (await rig.row(event))?.reason === 'status-429' || undefined);
+    rig.sandbox.fault({ system: 'access-point', mode: 'none' });
     expect((await rig.handedOver(event)).event).toMatchObject({ attempts: 1 });
     expect(performance.now() - began).toBeGreaterThan(2_000);
   }, 60_000);
