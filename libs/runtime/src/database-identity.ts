@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { Manager } from './database.js';
+import { sqlStateOf, type Manager } from './database.js';
 
 /**
  * SQL expression (text): which database this is. Another one after a restore from a backup, a recovery to a point in time, or a fail-over to a
@@ -81,7 +81,7 @@ async function placesIn(ask: Ask): Promise<readonly PlaceRow[]> {
   try {
     return (await ask(PLACES)) as PlaceRow[];
   } catch (error) {
-    if (codeOf(error) === NO_SUCH_TABLE) return [];
+    if (sqlStateOf(error) === NO_SUCH_TABLE) return [];
     throw error;
   }
 }
@@ -92,6 +92,3 @@ const NO_SUCH_TABLE = '42P01';
 const STANDBY = '25006';
 /** SQLSTATE connection_does_not_exist. */
 const AWAY = '08003';
-
-const codeOf = (error: unknown): unknown =>
-  (error as { code?: unknown }).code ?? (error as { driverError?: { code?: unknown } }).driverError?.code;

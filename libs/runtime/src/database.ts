@@ -193,7 +193,7 @@ const TRANSIENT_STATES = new Set(['40001', '40P01', '55P03', '57014']);
 export function classifyDatabaseError(error: unknown): unknown {
   if (error instanceof DependencyDown || error instanceof TransientError || error instanceof PermanentError)
     return error;
-  const code = codeOf(error) ?? codeOf((error as { driverError?: unknown } | null)?.driverError) ?? '';
+  const code = sqlStateOf(error) ?? '';
   if (DOWN_STATES.has(code) || DOWN_CODES.has(code)) return new DependencyDown('postgres', { cause: error });
   if (TRANSIENT_STATES.has(code)) return new TransientError('database conflict', { cause: error });
   const message = error instanceof Error ? error.message : '';
@@ -206,6 +206,10 @@ export function classifyDatabaseError(error: unknown): unknown {
   }
   return error;
 }
+
+/** SQLSTATE, or the code of a socket's error, of what pg or TypeORM rejects with. */
+export const sqlStateOf = (error: unknown): string | undefined =>
+  codeOf(error) ?? codeOf((error as { driverError?: unknown } | null | undefined)?.driverError);
 
 function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null | undefined)?.code;

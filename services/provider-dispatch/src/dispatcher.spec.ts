@@ -94,6 +94,13 @@ function scene(silent: NewEffect[] = []) {
       return Promise.resolve(atEnd.map(({ id, state }) => ({ ...rows.get(id), state, doneAt: new Date() }) as Effect));
     },
     markPublished: () => Promise.resolve(),
+    renew: (held: readonly { readonly id: string }[]) => {
+      told.emit(
+        'renewed',
+        held.map(({ id }) => id),
+      );
+      return Promise.resolve(new Set(held.map(({ id }) => id)));
+    },
   } as unknown as EffectLedger;
   let answer: SendResult = { kind: 'handed-over' };
   const provider = {
@@ -319,6 +326,23 @@ describe('a lane', () => {
       await once(told, 'recorded');
     }
     expect(sent).toHaveLength(3);
+  });
+
+  it('renews the lease of a letter that waits for room', async () => {
+    const { dispatcher, told, sent, claimable, whileReading } = scene();
+    running = dispatcher;
+    const read: (() => void)[] = [];
+    whileReading(() => new Promise<void>((resolve) => read.push(resolve)));
+    await once(told, 'claimed');
+    const [goes, waits] = [SENDER, '310000108'].map((sender) => newEffect('large', sender, 50 * 1024 * 1024));
+    claimable.push(goes as NewEffect, waits as NewEffect);
+    dispatcher.wake();
+    expect(await once(told, 'renewed')).toEqual([[waits?.id]]);
+    for (let count = 0; count < 2; count++) {
+      read.shift()?.();
+      await once(told, 'recorded');
+    }
+    expect(sent).toEqual([goes?.id, waits?.id]);
   });
 
   it.each<[string, Error | undefined, SendResult]>([

@@ -1,4 +1,4 @@
-import { classifyDatabaseError, type Manager } from '@postgang/runtime';
+import { classifyDatabaseError, sqlStateOf, type Manager } from '@postgang/runtime';
 
 interface StatusRow {
   readonly id: string;
@@ -95,8 +95,7 @@ async function view<T>(database: Manager, sql: string, parameters: unknown[]): P
   try {
     return await database.query<T[]>(sql, parameters);
   } catch (error) {
-    const code = (error as { code?: string; driverError?: { code?: string } }).code;
-    if (NO_SUCH_VIEW.has(code ?? '')) return [];
+    if (NO_SUCH_VIEW.has(sqlStateOf(error) ?? '')) return [];
     throw classifyDatabaseError(error);
   }
 }

@@ -7,7 +7,7 @@ import {
   type Situation,
   type UsualTime,
 } from '@postgang/rules';
-import { classifyDatabaseError, type Manager } from '@postgang/runtime';
+import { classifyDatabaseError, sqlStateOf, type Manager } from '@postgang/runtime';
 
 /** What the tables tell of a letter. */
 export type LetterFacts = Omit<Situation, 'now' | 'silent' | 'retry' | 'dead' | 'services'> & {
@@ -224,8 +224,7 @@ async function ask<T>(database: Manager, sql: string, parameters: unknown[]): Pr
   try {
     return await database.query<T[]>(sql, parameters);
   } catch (error) {
-    const { code, driverError } = error as { code?: string; driverError?: { code?: string } };
-    if (UNPUBLISHED.has(code ?? driverError?.code ?? '')) return [];
+    if (UNPUBLISHED.has(sqlStateOf(error) ?? '')) return [];
     throw classifyDatabaseError(error);
   }
 }
