@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { DependencyDown, PermanentError } from '@postgang/outside';
 import { letterIdOf, Undecodable } from '@postgang/pipeline';
 import { FloodStopped } from './flood-guard.js';
-import { Gatherer, type Arrived, type SenderFlood, type Unreadable } from './gatherer.js';
+import { Gatherer, pauseAfter, type Arrived, type SenderFlood, type Unreadable } from './gatherer.js';
 import type { BatchingSender } from './kafka/sender.js';
 import { draft, failed, publish, type StageHandler } from './stage.js';
 
@@ -53,6 +53,18 @@ const gathererOf = (
     report: () => undefined,
     ...(onSenderFlood === undefined ? {} : { onSenderFlood }),
   });
+
+describe('the pause after a call', () => {
+  it.each([
+    ['makes up the time from one to the next', 20, 100, 80],
+    ['is twice as long as the call where that is more', 60, 100, 120],
+    ['keeps no batch longer than a second', 400, 100, 600],
+    ['is none after a call that took longer than that', 1_500, 100, 0],
+    ['is short after a short call of a stage that may be called at any time', 1, 0, 2],
+  ])('%s', (_name, tookMs, everyMs, expected) => {
+    expect(pauseAfter(tookMs, everyMs)).toBe(expected);
+  });
+});
 
 describe('the flood stop', () => {
   it('does not come of a few bad ends that cannot be published for a while', async () => {

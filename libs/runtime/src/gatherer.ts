@@ -71,6 +71,17 @@ interface Submission {
   readonly reject: (error: unknown) => void;
 }
 
+/** A call may take a third of the time, and the next begins a second later at the latest (milliseconds). */
+const SHARES = 3;
+const LONGEST_PERIOD_MS = 1_000;
+
+/**
+ * How long after a call that took `tookMs` the next one begins, milliseconds: what comes meanwhile joins it, and every call costs the same few
+ * statements and requests. One that takes long has met a busy machine, which larger batches help.
+ */
+export const pauseAfter = (tookMs: number, everyMs: number): number =>
+  Math.max(0, Math.max(everyMs, Math.min(tookMs * SHARES, LONGEST_PERIOD_MS)) - tookMs);
+
 export class Gatherer {
   private waiting: Submission[] = [];
   private running: Promise<void> | undefined;
@@ -112,9 +123,8 @@ export class Gatherer {
       } catch (error) {
         for (const submission of taken) submission.reject(error);
       }
-      // the call after a small one waits a little: what comes meanwhile joins it, and every call costs the same few statements and requests
-      const early = this.everyMs - (performance.now() - began);
-      if (early > 0 && this.size() < this.maxBatch) await new Promise((resolve) => setTimeout(resolve, early));
+      const pause = pauseAfter(performance.now() - began, this.everyMs);
+      if (pause > 0 && this.size() < this.maxBatch) await new Promise((resolve) => setTimeout(resolve, pause));
     }
     this.running = undefined;
   }

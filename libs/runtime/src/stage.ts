@@ -88,7 +88,7 @@ export type StageHandler<S extends Subject = Subject> = (batch: readonly Receive
 export interface StageOptions {
   /** Most records in one call. */
   readonly maxBatch?: number;
-  /** Calls begin at most this often (milliseconds), so that at load there are few large ones. The first after a pause begins at once. */
+  /** Calls begin at most this often (milliseconds), rarer when they take long, so that at load there are few large ones. The first after a pause begins at once. */
   readonly everyMs?: number;
   /** Let one call hold several records of the same letter, in order. Without it each call has at most one. */
   readonly severalPerLetter?: boolean;
