@@ -6,7 +6,7 @@ import { deadLetterTopic, type ServiceName } from '@postgang/pipeline';
 import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { DataSource, type EntityTarget, type MigrationInterface, type ObjectLiteral } from 'typeorm';
+import type { DataSource, EntityTarget, MigrationInterface, ObjectLiteral } from 'typeorm';
 import type { z } from 'zod';
 import { HeldDatabase } from '../database-identity.js';
 import {
