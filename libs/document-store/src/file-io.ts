@@ -3,13 +3,26 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { DependencyDown, PermanentError, TransientError } from '@postgang/outside';
 import { StoreFull, StoreUnavailable } from './errors.js';
 
-/** A write may be cut short, most often just before the disk is full. Returns the position after the last byte. */
-export async function writeFully(file: FileHandle, bytes: Buffer, position: number): Promise<number> {
-  let done = 0;
-  while (done < bytes.length) {
-    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+/** One behind the other. A write may be cut short, most often just before the disk is full. Returns the position after the last byte. */
+export async function writeFully(file: FileHandle, pieces: readonly Buffer[], position: number): Promise<number> {
+  let end = position;
+  for (let rest = behind(pieces, 0); rest.length > 0;) {
+    const { bytesWritten } = await file.writev(rest, end);
+    end += bytesWritten;
+    rest = behind(rest, bytesWritten);
   }
-  return position + done;
+  return end;
+}
+
+/** What is left of the pieces after so many bytes; it does not begin with an empty one. */
+function behind(pieces: readonly Buffer[], bytes: number): Buffer[] {
+  let skip = bytes;
+  const first = pieces.findIndex(({ length }) => {
+    if (length > skip) return true;
+    skip -= length;
+    return false;
+  });
+  return first === -1 ? [] : [(pieces[first] as Buffer).subarray(skip), ...pieces.slice(first + 1)];
 }
 
 /** Shorter than asked only where the file ends. */

@@ -118,7 +118,7 @@ export class FilesystemStore implements DocumentStore {
       try {
         const magic = isLarge ? LARGE_MAGIC : SMALL_MAGIC;
         const { context } = findHead(magic, ref.documentId, await readFully(file, offset, LONGEST_HEAD));
-        await writeFully(file, Buffer.alloc(WRAPPED_KEY_BYTES), offset + context.length);
+        await writeFully(file, [Buffer.alloc(WRAPPED_KEY_BYTES)], offset + context.length);
         await file.datasync();
       } finally {
         await file.close();
@@ -175,10 +175,11 @@ export class FilesystemStore implements DocumentStore {
     let writer = await this.writer();
     // Another put may have retired it in the meantime; from here to `append` nothing waits.
     while (!writer.usable) writer = await this.writer();
-    const { documentId, bytes, sha256 } = sealRecord(content, writer.name, this.keys);
-    const offset = await writer.append(bytes);
+    const record = sealRecord(content, writer.name, this.keys);
+    const offset = await writer.append(record);
     this.stats.puts += 1;
-    const ref = formatRef({ segment: writer.name, documentId, place: { offset, length: bytes.length } });
+    const { documentId, length, sha256 } = record;
+    const ref = formatRef({ segment: writer.name, documentId, place: { offset, length } });
     return { ref, size: content.length, sha256 };
   }
 

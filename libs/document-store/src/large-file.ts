@@ -43,16 +43,12 @@ export async function writeLarge(
   try {
     const digest = createHash('sha256');
     let size = 0;
-    let position = await writeFully(file, head.bytes, 0);
+    let position = await writeFully(file, [head.bytes], 0);
     let piece = 0;
     const write = async (plain: Uint8Array, last: boolean): Promise<void> => {
       const cipher = createCipheriv('aes-256-gcm', head.dataKey, nonceOf(piece++, last));
       cipher.setAAD(head.context);
-      position = await writeFully(
-        file,
-        Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]),
-        position,
-      );
+      position = await writeFully(file, [cipher.update(plain), cipher.final(), cipher.getAuthTag()], position);
     };
     for await (const plain of rechunk(pieces)) {
       digest.update(plain);

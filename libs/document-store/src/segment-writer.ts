@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { StoreUnavailable } from './errors.js';
 import { asStoreError, syncFolder, writeFully } from './file-io.js';
 import { isMarked } from './marker.js';
+import type { SealedRecord } from './small-record.js';
 
 const FILE_HEAD = Buffer.from('postgang store 1');
 /** Larger batches only delay the first of their puts. */
@@ -16,7 +17,8 @@ export interface WriterStats {
 }
 
 interface Waiting {
-  readonly bytes: Buffer;
+  readonly pieces: readonly Buffer[];
+  readonly length: number;
   readonly done: (offset: number) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -67,9 +69,9 @@ export class SegmentWriter {
   }
 
   /** Resolves to the record's offset once it is durable. */
-  append(bytes: Buffer): Promise<number> {
+  append({ pieces, length }: Pick<SealedRecord, 'pieces' | 'length'>): Promise<number> {
     return new Promise((done, failed) => {
-      this.waiting.push({ bytes, done, failed });
+      this.waiting.push({ pieces, length, done, failed });
       this.working ??= this.work();
     });
   }
@@ -108,7 +110,7 @@ export class SegmentWriter {
 
   private takeBatch(): Waiting[] {
     let bytes = 0;
-    const over = this.waiting.findIndex(({ bytes: { length } }) => (bytes += length) > LARGEST_BATCH);
+    const over = this.waiting.findIndex(({ length }) => (bytes += length) > LARGEST_BATCH);
     return this.waiting.splice(0, over === -1 ? this.waiting.length : Math.max(over, 1));
   }
 
@@ -118,7 +120,7 @@ export class SegmentWriter {
     try {
       if (this.broken !== undefined) throw new StoreUnavailable(this.broken);
       this.stats.writes += 1;
-      const end = await writeFully(this.file, Buffer.concat([...head, ...batch.map(({ bytes }) => bytes)]), this.end);
+      const end = await writeFully(this.file, [...head, ...batch.flatMap(({ pieces }) => pieces)], this.end);
       await this.sync();
       // Only now: after a failed write the next batch starts at the same place and covers what this one left.
       this.end = end;
@@ -127,9 +129,9 @@ export class SegmentWriter {
       return;
     }
     let offset = start;
-    for (const { bytes, done } of batch) {
+    for (const { length, done } of batch) {
       done(offset);
-      offset += bytes.length;
+      offset += length;
     }
   }
 

@@ -21,7 +21,9 @@ export const SMALL_MAGIC = MAGIC;
 
 export interface SealedRecord {
   readonly documentId: string;
-  readonly bytes: Buffer;
+  /** As they lie in the segment, one behind the other. */
+  readonly pieces: readonly Buffer[];
+  readonly length: number;
   readonly sha256: Buffer;
 }
 
@@ -30,9 +32,11 @@ export function sealRecord(content: Uint8Array, segment: string, keys: MasterKey
   const head = makeHead(MAGIC, segment, keys);
   const cipher = createCipheriv('aes-256-gcm', head.dataKey, NONCE);
   cipher.setAAD(head.context);
-  const sealed = [head.bytes, cipher.update(sha256), cipher.update(content), cipher.final(), cipher.getAuthTag()];
-  return { documentId: head.documentId, bytes: Buffer.concat(sealed), sha256 };
+  const pieces = [head.bytes, cipher.update(sha256), cipher.update(content), cipher.final(), cipher.getAuthTag()];
+  return { documentId: head.documentId, pieces, length: lengthOf(pieces), sha256 };
 }
+
+export const lengthOf = (pieces: readonly Buffer[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
 
 /** Throws DocumentErased, DocumentDamaged or UnknownMasterKey. */
 export function openRecord(record: Buffer, segment: string, documentId: string, keys: MasterKeys): Buffer {
