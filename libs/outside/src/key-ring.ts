@@ -46,6 +46,8 @@ export class KeyRing {
   private readonly derived = new Map<string, KeyObject>();
   /** What HKDF extracts from a scope's key is the same for all its letters. */
   private readonly extracted = new Map<Buffer, KeyObject>();
+  /** The scopes' own keys, for what is made with them directly. */
+  private readonly objects = new Map<Buffer, KeyObject>();
   private nonces = Buffer.alloc(0);
 
   constructor(private readonly scopes: Map<string, ScopeKeys>) {}
@@ -85,6 +87,7 @@ export class KeyRing {
     this.scopes.set(scope, { active, keys });
     this.derived.clear();
     this.extracted.clear();
+    this.objects.clear();
   }
 
   has(scope: string): boolean {
@@ -129,9 +132,10 @@ export class KeyRing {
    */
   mac(scope: string, value: string): Buffer {
     const { active, keys } = this.scope(scope);
-    return createHmac('sha256', keys.get(active) as Buffer)
-      .update(value)
-      .digest();
+    const key = keys.get(active) as Buffer;
+    let object = this.objects.get(key);
+    if (object === undefined) this.objects.set(key, (object = createSecretKey(key)));
+    return createHmac('sha256', object).update(value).digest();
   }
 
   private scope(name: string): ScopeKeys {
