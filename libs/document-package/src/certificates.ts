@@ -148,8 +148,15 @@ export function issuerName(certificate: X509Certificate): string {
     .join(', ');
 }
 
+const organisations = new WeakMap<X509Certificate, string | undefined>();
+
 /** The organisation number of a virksomhetssertifikat: 2.5.4.97 = NTRNO-<number> (SEID 2) or serialNumber (SEID 1). */
 export function organisationNumberOf(certificate: X509Certificate): string | undefined {
+  if (!organisations.has(certificate)) organisations.set(certificate, organisationNumberIn(certificate));
+  return organisations.get(certificate);
+}
+
+function organisationNumberIn(certificate: X509Certificate): string | undefined {
   const subject = attributes(fieldsOf(certificate).subject);
   const seid2 = subject.find(({ oid }) => oid === ORGANISATION_IDENTIFIER)?.value;
   if (seid2 !== undefined) return /^NTRNO-(\d{9})$/.exec(seid2)?.[1];

@@ -40,9 +40,29 @@ function signWith(header: string, payload: unknown, signer: SigningIdentity): Pr
   });
 }
 
+interface Header {
+  readonly alg?: unknown;
+  readonly x5c?: unknown;
+  readonly crit?: unknown;
+}
+
+const MAX_KNOWN_HEADERS = 100;
+const MAX_KNOWN_LENGTH = 16_384;
+/** A provider signs thousands of receipts under the same header, most of which is its certificate: the last ones are kept as they were read. */
+const known = new Map<string, Header>();
+
+function headerOf(text: string): Header {
+  let header = known.get(text);
+  if (header !== undefined) return header;
+  header = json(text, 'JWS header');
+  if (known.size >= MAX_KNOWN_HEADERS) known.clear();
+  if (text.length <= MAX_KNOWN_LENGTH) known.set(text, header);
+  return header;
+}
+
 interface Parts {
   readonly signed: string;
-  readonly header: { readonly alg?: unknown; readonly x5c?: unknown; readonly crit?: unknown };
+  readonly header: Header;
   readonly payload: Readonly<Record<string, unknown>>;
   readonly signature: Buffer;
 }
@@ -58,7 +78,7 @@ function split(jws: string): Parts {
   if (signature.toString('base64url') !== last) throw new PackageError('not-a-package', 'JWS signature encoding');
   return {
     signed: `${header}.${payload}`,
-    header: json(header, 'JWS header'),
+    header: headerOf(header),
     payload: json(payload, 'JWS payload'),
     signature,
   };
