@@ -15,7 +15,7 @@ const EVERY_MS = 400;
 const TELL_EVERY_MS = 1_000;
 /** In memory, to be told at once. More than that, while the broker is away, lies in the ledger only, and is swept up. */
 const MOST_UNTOLD = 2_000;
-const MARK_EVERY_MS = 2_000;
+const MARK_EVERY_MS = 4_000;
 const SWEEP_EVERY_MS = 5_000;
 const SWEPT_AT_ONCE = 500;
 /** Ends older than this that are not published were left by a crash. */

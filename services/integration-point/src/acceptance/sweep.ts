@@ -5,7 +5,7 @@ import { acceptedDraft } from './accepted-draft.js';
 import { findUnpublished, markPublished } from './letter-rows.js';
 import { Unsettled } from './unsettled.js';
 
-const MARK_EVERY_MS = 2_000;
+const MARK_EVERY_MS = 4_000;
 const SWEEP_EVERY_MS = 5_000;
 const SETTLE_EVERY_MS = 5_000;
 const CLEAN_EVERY_MS = 600_000;
