@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { MissingTool } from '@postgang/deploy-local';
-import { signingIdentityFromPem } from '@postgang/document-package';
+import { signingIdentityFromPem, type SigningIdentity } from '@postgang/document-package';
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -16,7 +16,7 @@ import { usageByProcess, type Usage } from './processes.js';
 import { print, reportOf, type RunMeasure, type SteadyMeasure } from './report.js';
 import { Tokens } from './tokens.js';
 import { startWorld, type World } from './world.js';
-import { measureYardstick, median, type Yardstick } from './yardstick.js';
+import { measureSign, measureYardstick, median } from './yardstick.js';
 
 const IDLE_MS = 5_000;
 const DIR = `.postgang/bench-${process.pid}`;
@@ -50,7 +50,9 @@ async function bench(options: BenchOptions): Promise<number> {
   const senders = senderNumbers(options.senders);
   const world = await startWorld(DIR, { ...options, senders }, closing, say);
   // while the heap is small: what the collector does for all the letters sent is no cost of a seal
-  const yardstick = await yardstickOf(world, options.documentBytes);
+  const signer = signerOf(world);
+  const document = documentOf(options.documentBytes)('yardstick');
+  const yardstick = await measureYardstick(signer, recipientOf(world), document);
   const observer = new Observer(world.brokers);
   await observer.start();
   closing.push(() => observer.stop());
@@ -75,7 +77,7 @@ async function bench(options: BenchOptions): Promise<number> {
   let atOneThird: ReadonlyMap<string, Usage> = usageByProcess();
   const runs: RunMeasure[] = [];
   for (let number = 1; number <= options.runs; number++) {
-    const run = await fullSpeed(options.letters, world, load, observer);
+    const run = await fullSpeed(options.letters, world, load, observer, () => measureSign(signer, document));
     runs.push(run);
     say(`Run ${number} of ${options.runs}: ${Math.round(run.letters / run.seconds)} letters/s`);
     if (number === third) atOneThird = usageByProcess();
@@ -100,33 +102,44 @@ async function bench(options: BenchOptions): Promise<number> {
   return sandboxAgrees ? 0 : 1;
 }
 
-function yardstickOf({ sandboxDir }: World, documentBytes: number): Promise<Yardstick> {
-  const identity = signingIdentityFromPem(
+function signerOf({ sandboxDir }: World): SigningIdentity {
+  return signingIdentityFromPem(
     readFileSync(join(sandboxDir, 'operator.key.pem'), 'utf8'),
     readFileSync(join(sandboxDir, 'operator.chain.pem'), 'utf8'),
   );
-  const recipient = new X509Certificate(readFileSync(join(sandboxDir, 'digipost.chain.pem')));
-  return measureYardstick(identity, recipient, documentOf(documentBytes)('yardstick'));
+}
+
+function recipientOf({ sandboxDir }: World): X509Certificate {
+  return new X509Certificate(readFileSync(join(sandboxDir, 'digipost.chain.pem')));
 }
 
 function giveUpMs(letters: number): number {
   return 60_000 + letters * 20;
 }
 
-async function fullSpeed(letters: number, world: World, load: Load, observer: Observer): Promise<RunMeasure> {
+async function fullSpeed(
+  letters: number,
+  world: World,
+  load: Load,
+  observer: Observer,
+  signMs: () => Promise<number>,
+): Promise<RunMeasure> {
   const urls = world.launched.processes.map(({ managementUrls }) => managementUrls[0] as string);
   observer.begin();
+  const signsBefore = await signMs();
   const before = { usage: usageByProcess(), counters: await readCounters(urls), disk: folderBytes(DIR) };
   const began = performance.now();
   await Promise.all([load.all(letters), observer.ended(letters, giveUpMs(letters))]);
   const seconds = (performance.now() - began) / 1_000;
+  const after = { usage: usageByProcess(), counters: await readCounters(urls), disk: folderBytes(DIR) };
   return {
     letters,
     seconds,
     unhappy: observer.unhappy,
-    usage: { before: before.usage, after: usageByProcess() },
-    counters: { before: before.counters, after: await readCounters(urls) },
-    diskBytes: { before: before.disk, after: folderBytes(DIR) },
+    usage: { before: before.usage, after: after.usage },
+    counters: { before: before.counters, after: after.counters },
+    diskBytes: { before: before.disk, after: after.disk },
+    signMs: (signsBefore + (await signMs())) / 2,
   };
 }
 
