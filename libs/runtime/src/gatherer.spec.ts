@@ -1,10 +1,10 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { DependencyDown, PermanentError } from '@postgang/outside';
 import { letterIdOf, Undecodable } from '@postgang/pipeline';
 import { FloodStopped } from './flood-guard.js';
-import { Gatherer, pauseAfter, type Arrived, type SenderFlood, type Unreadable } from './gatherer.js';
+import { Gatherer, IN_HAND, pauseAfter, type Arrived, type SenderFlood, type Unreadable } from './gatherer.js';
 import type { BatchingSender } from './kafka/sender.js';
-import { draft, failed, publish, type StageHandler } from './stage.js';
+import { draft, failed, publish, type StageHandler, type StageOptions } from './stage.js';
 
 const LIMITS = { share: 0.5, atLeast: 100, windowMs: 60_000 };
 const REFUSED = {
@@ -40,13 +40,13 @@ const records = (count: number, senders: readonly string[] = []): Arrived[] =>
 const gathererOf = (
   handler: StageHandler,
   send: (messages: unknown) => Promise<void>,
-  onSenderFlood?: (flood: SenderFlood) => void,
+  { onSenderFlood, ...options }: StageOptions & { onSenderFlood?: (flood: SenderFlood) => void } = {},
 ): Gatherer =>
   new Gatherer({
     service: 'register-lookup',
     stage: 'letter.accepted.v1',
     handler,
-    options: { everyMs: 0 },
+    options: { everyMs: 0, ...options },
     sender: { send } as unknown as BatchingSender,
     classify: (error) => error,
     flood: LIMITS,
@@ -55,14 +55,36 @@ const gathererOf = (
   });
 
 describe('the pause after a call', () => {
+  afterEach(() => void jest.useRealTimers());
+
   it.each([
     ['makes up the time from one to the next', 20, 100, 80],
     ['is twice as long as the call where that is more', 60, 100, 120],
-    ['keeps no batch longer than a second', 400, 100, 600],
+    ['lets the next begin within a second of it', 400, 100, 600],
     ['is none after a call that took longer than that', 1_500, 100, 0],
     ['is short after a short call of a stage that may be called at any time', 1, 0, 2],
   ])('%s', (_name, tookMs, everyMs, expected) => {
     expect(pauseAfter(tookMs, everyMs)).toBe(expected);
+  });
+
+  it.each([
+    ['a batch is full', { maxBatch: 3 }, [1, 1, 1]],
+    ['a partition has brought all that it may', { maxBatch: 2_000 }, [1, IN_HAND]],
+  ])('is over when %s', async (_name, options, submissions) => {
+    // it never ends by itself
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick'] });
+    const calls: number[] = [];
+    const gatherer = gathererOf(
+      (batch) => {
+        calls.push(batch.length);
+        return Promise.resolve(batch.map(() => publish()));
+      },
+      () => Promise.resolve(),
+      { everyMs: 3_600_000, ...options },
+    );
+    await gatherer.submit(records(1));
+    await Promise.all(submissions.map((count) => gatherer.submit(records(count))));
+    expect(calls.reduce((sum, count) => sum + count, 0)).toBe(1 + submissions.reduce((sum, count) => sum + count, 0));
   });
 });
 
@@ -96,7 +118,7 @@ describe('the flood stop', () => {
     const gatherer = gathererOf(
       (batch) => Promise.resolve(batch.map(() => failed(new PermanentError('never')))),
       () => Promise.resolve(void sent++),
-      (flood) => void floods.push(flood),
+      { onSenderFlood: (flood) => void floods.push(flood) },
     );
     for (let call = 0; call < 3; call++) await gatherer.submit(records(100, ['310000027']));
     expect(sent).toBe(3);

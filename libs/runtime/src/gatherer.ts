@@ -71,13 +71,15 @@ interface Submission {
   readonly reject: (error: unknown) => void;
 }
 
-/** A call may take a third of the time, and the next begins a second later at the latest (milliseconds). */
+/** Most records of a partition between two commits. Where it gives so many at once it has more, and none of them come before these are handled. */
+export const IN_HAND = 500;
+/** A call may take a third of the time, and the next begins a second after it at the latest (milliseconds). */
 const SHARES = 3;
 const LONGEST_PERIOD_MS = 1_000;
 
 /**
- * How long after a call that took `tookMs` the next one begins, milliseconds: what comes meanwhile joins it, and every call costs the same few
- * statements and requests. One that takes long has met a busy machine, which larger batches help.
+ * How long after a call that took `tookMs` the next one begins at the latest, milliseconds: what comes meanwhile joins it, and every call costs the
+ * same few statements and requests. One that takes long has met a busy machine, or a busy server, which larger batches help.
  */
 export const pauseAfter = (tookMs: number, everyMs: number): number =>
   Math.max(0, Math.max(everyMs, Math.min(tookMs * SHARES, LONGEST_PERIOD_MS)) - tookMs);
@@ -85,6 +87,7 @@ export const pauseAfter = (tookMs: number, everyMs: number): number =>
 export class Gatherer {
   private waiting: Submission[] = [];
   private running: Promise<void> | undefined;
+  private endPause: (() => void) | undefined;
   private readonly guard: SenderGuard;
   readonly maxBatch: number;
   readonly stateless: boolean;
@@ -102,11 +105,8 @@ export class Gatherer {
     return new Promise((resolve, reject) => {
       this.waiting.push({ arrived, unreadable, resolve, reject });
       this.running ??= this.run();
+      if (this.hasEnough()) this.endPause?.();
     });
-  }
-
-  async idle(): Promise<void> {
-    while (this.running !== undefined) await this.running;
   }
 
   private async run(): Promise<void> {
@@ -123,14 +123,27 @@ export class Gatherer {
       } catch (error) {
         for (const submission of taken) submission.reject(error);
       }
-      const pause = pauseAfter(performance.now() - began, this.everyMs);
-      if (pause > 0 && this.size() < this.maxBatch) await new Promise((resolve) => setTimeout(resolve, pause));
+      await this.pause(pauseAfter(performance.now() - began, this.everyMs));
     }
     this.running = undefined;
   }
 
-  private size(): number {
-    return this.waiting.reduce((sum, submission) => sum + submission.arrived.length, 0);
+  private async pause(ms: number): Promise<void> {
+    if (ms <= 0 || this.hasEnough()) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.endPause = undefined;
+  }
+
+  /** A batch is full, or a partition waits for it with all it may have in hand. */
+  private hasEnough(): boolean {
+    const sizes = this.waiting.map(({ arrived }) => arrived.length);
+    return sizes.some((size) => size >= IN_HAND) || sizes.reduce((sum, size) => sum + size, 0) >= this.maxBatch;
   }
 
   private take(): Submission[] {

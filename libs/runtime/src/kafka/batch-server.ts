@@ -19,7 +19,7 @@ import type { Logger } from 'pino';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lastValueFrom, type Observable } from 'rxjs';
 import { FloodStopped, type FloodLimits } from '../flood-guard.js';
-import { Gatherer, type Arrived, type SenderFlood, type StageReport, type Unreadable } from '../gatherer.js';
+import { Gatherer, IN_HAND, type Arrived, type SenderFlood, type StageReport, type Unreadable } from '../gatherer.js';
 import { ORIGIN_TOPIC, REDRIVES, type RawRecord } from '../outgoing.js';
 import { afterFailure } from '../retry.js';
 import { sealRecord } from '../sealed-record.js';
@@ -67,8 +67,6 @@ export interface BatchServerOptions {
 const START_AGAIN_MS = 1_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const CONCURRENT_PARTITIONS = 128;
-/** Records of a partition between two commits. */
-const IN_HAND = 500;
 
 /** kafkajs does not try again when no broker tells it a group's coordinator, which is what one does that is being restarted. */
 const brokerWasAway = (error: unknown): boolean =>
