@@ -59,7 +59,9 @@ export class Sweep implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private async sweep(): Promise<boolean> {
-    const rows = await findUnpublished(this.runtime.database, AT_ONCE);
+    const found = await findUnpublished(this.runtime.database, AT_ONCE);
+    // not those that are about to be marked
+    const rows = found.filter(({ id }) => !this.wasPublished(id));
     if (rows.length === 0) return false;
     await this.runtime.publisher.publish(rows.map(acceptedDraft));
     await markPublished(
