@@ -63,6 +63,19 @@ describe('a signed message made to be read in two ways', () => {
     parts = jws.split('.') as [string, string, string];
   });
 
+  it('is not accepted for standing under the header of one that was', async () => {
+    const other = (await signSbd(message(), await authority.issue('991825827', 'Annen'))).split('.');
+    for (let time = 0; time < 2; time++) {
+      expect(verdict(jws)).toBe('accepted');
+      expect(verdict([parts[0], parts[1], other[2]].join('.'))).toBe('signature-invalid');
+      expect(
+        verdict(
+          withHeader({ ...(JSON.parse(Buffer.from(parts[0], 'base64url').toString()) as object), crit: ['b64'] }),
+        ),
+      ).toBe('unsupported-algorithm');
+    }
+  });
+
   it('is not accepted with a key that everybody knows: HS256 over the public key', () => {
     const header = { alg: 'HS256', x5c: [signer.certificates[0]!.raw.toString('base64')] };
     const input = `${encode(JSON.stringify(header))}.${parts[1]}`;

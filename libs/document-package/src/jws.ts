@@ -40,29 +40,34 @@ function signWith(header: string, payload: unknown, signer: SigningIdentity): Pr
   });
 }
 
-interface Header {
-  readonly alg?: unknown;
-  readonly x5c?: unknown;
-  readonly crit?: unknown;
-}
-
 const MAX_KNOWN_HEADERS = 100;
 const MAX_KNOWN_LENGTH = 16_384;
-/** A provider signs thousands of receipts under the same header, most of which is its certificate: the last ones are kept as they were read. */
-const known = new Map<string, Header>();
+/** A provider signs thousands of receipts under the same header, most of which is its certificate. Only headers under which a signature was good. */
+const known = new Map<string, readonly string[]>();
 
-function headerOf(text: string): Header {
-  let header = known.get(text);
-  if (header !== undefined) return header;
-  header = json(text, 'JWS header');
+function remember(header: string, x5c: readonly string[]): void {
+  if (known.has(header) || header.length > MAX_KNOWN_LENGTH) return;
   if (known.size >= MAX_KNOWN_HEADERS) known.clear();
-  if (text.length <= MAX_KNOWN_LENGTH) known.set(text, header);
-  return header;
+  // a copy: a part of a string keeps the whole of it in memory
+  known.set(Buffer.from(header, 'latin1').toString('latin1'), x5c);
+}
+
+/** The certificates of a header that asks for nothing else than we do. Throws PackageError. */
+function certificatesOf(text: string): readonly string[] {
+  const header = json(text, 'JWS header');
+  if (header['alg'] !== 'RS256') throw new PackageError('unsupported-algorithm', 'JWS alg');
+  // RFC 7515 §4.1.11: an extension that must be understood is not, whatever it says
+  if (header['crit'] !== undefined) throw new PackageError('unsupported-algorithm', 'JWS crit');
+  const x5c: readonly unknown[] = Array.isArray(header['x5c']) ? header['x5c'] : [];
+  if (x5c.length === 0 || !x5c.every((one) => typeof one === 'string'))
+    throw new PackageError('key-info-missing', 'x5c');
+  return Object.freeze(x5c);
 }
 
 interface Parts {
   readonly signed: string;
-  readonly header: Header;
+  /** As it is written. */
+  readonly header: string;
   readonly payload: Readonly<Record<string, unknown>>;
   readonly signature: Buffer;
 }
@@ -78,7 +83,7 @@ function split(jws: string): Parts {
   if (signature.toString('base64url') !== last) throw new PackageError('not-a-package', 'JWS signature encoding');
   return {
     signed: `${header}.${payload}`,
-    header: headerOf(header),
+    header,
     payload: json(payload, 'JWS payload'),
     signature,
   };
@@ -93,7 +98,9 @@ function json(part: string, where: string): Record<string, unknown> {
 
 /** What the message says of itself; nothing is verified. Throws PackageError. */
 export function readSbd(jws: string): { sbd: Sbd; type: DpiType } {
-  return checkSbd(split(jws).payload);
+  const { header, payload } = split(jws);
+  json(header, 'JWS header');
+  return checkSbd(payload);
 }
 
 export interface VerifiedSbd {
@@ -116,15 +123,11 @@ export interface OpenedJws {
 /** The signature alone: whether the certificate is trusted is not looked at. Throws PackageError. */
 export function openJws(jws: string): OpenedJws {
   const { signed, header, payload, signature } = split(jws);
-  if (header.alg !== 'RS256') throw new PackageError('unsupported-algorithm', 'JWS alg');
-  // RFC 7515 §4.1.11: an extension that must be understood is not, whatever it says
-  if (header.crit !== undefined) throw new PackageError('unsupported-algorithm', 'JWS crit');
-  const x5c: readonly unknown[] = Array.isArray(header.x5c) ? header.x5c : [];
-  if (typeof x5c[0] !== 'string' || !x5c.every((one) => typeof one === 'string'))
-    throw new PackageError('key-info-missing', 'x5c');
-  const certificate = certificateFromBase64(x5c[0], 'x5c');
+  const x5c = known.get(header) ?? certificatesOf(header);
+  const certificate = certificateFromBase64(x5c[0] as string, 'x5c');
   if (!verify('sha256', Buffer.from(signed), rsaKeyOf(certificate), signature))
     throw new PackageError('signature-invalid');
+  remember(header, x5c);
   return { payload, certificate, x5c };
 }
 
