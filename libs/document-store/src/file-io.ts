@@ -8,6 +8,7 @@ export async function writeFully(file: FileHandle, pieces: readonly Buffer[], po
   let end = position;
   for (let rest = behind(pieces, 0); rest.length > 0;) {
     const { bytesWritten } = await file.writev(rest, end);
+    if (bytesWritten === 0) throw new StoreUnavailable(new Error('the disk takes nothing'));
     end += bytesWritten;
     rest = behind(rest, bytesWritten);
   }

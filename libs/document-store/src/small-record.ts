@@ -36,7 +36,7 @@ export function sealRecord(content: Uint8Array, segment: string, keys: MasterKey
   return { documentId: head.documentId, pieces, length: lengthOf(pieces), sha256 };
 }
 
-export const lengthOf = (pieces: readonly Buffer[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
+const lengthOf = (pieces: readonly Buffer[]): number => pieces.reduce((sum, { length }) => sum + length, 0);
 
 /** Throws DocumentErased, DocumentDamaged or UnknownMasterKey. */
 export function openRecord(record: Buffer, segment: string, documentId: string, keys: MasterKeys): Buffer {
