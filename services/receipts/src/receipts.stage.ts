@@ -38,7 +38,7 @@ import {
 import { Revocation } from './verification/revocation.js';
 
 /** A batch costs the same number of statements however large it is, and nothing on a letter's way waits for this service. */
-const EVERY_MS = 200;
+const EVERY_MS = 300;
 
 /** What a batch came to: entries written now or before, by the event that caused them, and their letters as they are now. */
 interface Written {
