@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FileHandle } from 'node:fs/promises';
+import { StoreUnavailable } from './errors.js';
 import { writeFully } from './file-io.js';
 
 /** A file that takes at most so many bytes at a time, wherever a piece ends. */
@@ -21,6 +22,10 @@ describe('writing pieces one behind the other', () => {
     const { file, content } = shortFile(most);
     expect(await writeFully(file, pieces, 0)).toBe(26);
     expect(content()).toBe('headcontent of a lettertag');
+  });
+
+  it('gives up where the disk takes nothing and says nothing', async () => {
+    await expect(writeFully(shortFile(0).file, pieces, 0)).rejects.toBeInstanceOf(StoreUnavailable);
   });
 
   it('of nothing asks the disk for nothing', async () => {
