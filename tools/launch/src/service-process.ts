@@ -8,7 +8,7 @@ import type { Settings } from './settings.js';
 const HOST = fileURLToPath(new URL('../dist/host.js', import.meta.url));
 /** It ends also when its supervisor was killed. */
 const WITH_PARENT = new URL('../../start/end-with-parent.mjs', import.meta.url).href;
-/** Of the heap's young space (`--max-semi-space-size`), for each service in the process: twice as much saves each a fiftieth of its CPU, and costs 25 MB. */
+/** Of the heap's young space (`--max-semi-space-size`), for each service in the process: more costs memory, less makes the collector come more often. */
 const YOUNG_MB = 8;
 /** glibc keeps what each thread of the crypto pool once needed; two arenas make that a fifth of the process less, at no cost seen. */
 const MEMORY = { MALLOC_ARENA_MAX: '2' };
