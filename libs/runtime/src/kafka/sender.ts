@@ -6,7 +6,7 @@ export interface OutgoingMessage {
   readonly topic: string;
   readonly key: string;
   readonly value: Buffer | null;
-  readonly headers: Record<string, string | Buffer>;
+  readonly headers: Record<string, string>;
 }
 
 /**
