@@ -22,7 +22,7 @@ import {
 } from '@postgang/runtime';
 import type { EncryptionConfig } from './config.js';
 import { RecipientCertificates } from './recipient-certificates.js';
-import { sealLetter, type Sealing } from './seal-letter.js';
+import { sealLetter, type SealedLetter, type Sealing } from './seal-letter.js';
 
 export const DOCUMENTS = Symbol('documents');
 
@@ -46,26 +46,25 @@ export class EncryptionStage implements OnApplicationShutdown {
     };
   }
 
+  /** A part is stored while the next is sealed. The store writes what comes together in one append with one sync. */
   @Stage('letter.routed.v1', { maxBatch: 200 })
   async handle(batch: readonly Received<'letter.routed.v1'>[]): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = [];
-    for (const part of partsOf(batch)) outcomes.push(...(await this.sealAll(part)));
-    return outcomes;
+    let stored: Promise<PromiseSettledResult<Outcome>[]> = Promise.resolve([]);
+    for (const part of partsOf(batch)) {
+      const now = this.runtime.clock.now();
+      const sealed = await Promise.allSettled(part.map(({ event }) => sealLetter(event, this.sealing, now)));
+      outcomes.push(...(await stored).map(outcomeOf));
+      stored = Promise.allSettled(sealed.map((letter, index) => this.store(part[index] as Part[number], letter)));
+    }
+    return [...outcomes, ...(await stored).map(outcomeOf)];
   }
 
-  /** All packages first, then all into the store at once: the store writes what comes together in one append with one sync. */
-  private async sealAll(part: readonly Received<'letter.routed.v1'>[]): Promise<readonly Outcome[]> {
-    const now = this.runtime.clock.now();
-    const sealed = await Promise.all(part.map(({ event }) => orFate(sealLetter(event, this.sealing, now))));
-    return Promise.all(
-      sealed.map(async (letter, index): Promise<Outcome> => {
-        const { event, key } = part[index] as Received<'letter.routed.v1'>;
-        const stored = letter instanceof Fate ? letter : await orFate(this.sealing.store.put(letter.cms));
-        if (stored instanceof Fate || letter instanceof Fate) return failed((stored as Fate).error);
-        const dispatch = letter.dispatch(stored);
-        return publish(draft('letter.dispatch.<provider>.v1', key, dispatch, { parameter: event.provider }));
-      }),
-    );
+  private async store({ event, key }: Part[number], sealed: PromiseSettledResult<SealedLetter>): Promise<Outcome> {
+    if (sealed.status === 'rejected') throw sealed.reason;
+    const letter = sealed.value;
+    const dispatch = letter.dispatch(await this.sealing.store.put(letter.cms));
+    return publish(draft('letter.dispatch.<provider>.v1', key, dispatch, { parameter: event.provider }));
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -73,21 +72,30 @@ export class EncryptionStage implements OnApplicationShutdown {
   }
 }
 
-class Fate {
-  constructor(readonly error: unknown) {}
+type Part = readonly Received<'letter.routed.v1'>[];
+
+/** Throws DependencyDown: what is left of the batch would be sealed for nothing. */
+function outcomeOf(result: PromiseSettledResult<Outcome>): Outcome {
+  if (result.status === 'fulfilled') return result.value;
+  const fate = fateOf(result.reason);
+  if (fate instanceof DependencyDown) throw fate;
+  return failed(fate);
 }
 
-const orFate = <T>(work: Promise<T>): Promise<T | Fate> => work.catch((error: unknown) => new Fate(fateOf(error)));
+/**
+ * Letters sealed at the same time: enough for the threads that sign, and few enough that what is made for one dies while it is young: with all of a
+ * batch at once V8 went through its whole heap every two seconds.
+ */
+const AT_ONCE = 32;
+/** Of the documents of a part; one letter alone may have 50 MB. The packages of the part before lie in memory beside them. */
+const BYTES_AT_ONCE = 32 * 1024 * 1024;
 
-/** A letter may have 50 MB: as many at once as memory bears, and at least one. */
-const BYTES_AT_ONCE = 64 * 1024 * 1024;
-
-function* partsOf(batch: readonly Received<'letter.routed.v1'>[]): Generator<readonly Received<'letter.routed.v1'>[]> {
+function* partsOf(batch: Part): Generator<Part> {
   let part: Received<'letter.routed.v1'>[] = [];
   let bytes = 0;
   for (const received of batch) {
     const size = received.event.letter.documents.reduce((sum, document) => sum + document.size, 0);
-    if (part.length > 0 && bytes + size > BYTES_AT_ONCE) {
+    if (part.length === AT_ONCE || (part.length > 0 && bytes + size > BYTES_AT_ONCE)) {
       yield part;
       part = [];
       bytes = 0;

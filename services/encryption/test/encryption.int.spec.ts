@@ -275,22 +275,48 @@ describe('letters of one agency that cannot be sealed', () => {
   });
 });
 
-describe('a batch', () => {
-  it('of 300 letters goes into the store in a few appends', async () => {
-    const own = await FilesystemStore.open({ root: settings['DOCUMENT_STORE'] ?? '', keys: MasterKeys.parse(master) });
+describe('a batch of 300 letters', () => {
+  let own: FilesystemStore;
+  let stage: EncryptionStage;
+  let batch: Received<'letter.routed.v1'>[];
+
+  beforeAll(async () => {
+    own = await FilesystemStore.open({ root: settings['DOCUMENT_STORE'] ?? '', keys: MasterKeys.parse(master) });
     const runtime = { keys: letters.keys, clock: { now: () => new Date() } } as unknown as Runtime;
-    const stage = new EncryptionStage(runtime, settings as unknown as EncryptionConfig, own);
-    const batch = await Promise.all(
+    stage = new EncryptionStage(runtime, settings as unknown as EncryptionConfig, own);
+    batch = await Promise.all(
       Array.from({ length: 300 }, async () => {
         const event = await letters.routed('digipost', digipost, DIGIPOST);
         return { event, key: event.letter.letterId } as Received<'letter.routed.v1'>;
       }),
     );
+  });
+
+  afterAll(() => stage.onApplicationShutdown());
+
+  it('goes into the store in few appends, each outcome in the place of its letter', async () => {
     const outcomes = await stage.handle(batch);
-    expect(outcomes.map(({ kind }) => kind)).toEqual(batch.map(() => 'publish'));
+    expect(outcomes.map((outcome) => outcome.kind === 'publish' && outcome.events[0]?.key)).toEqual(
+      batch.map(({ key }) => key),
+    );
     expect(own.stats).toMatchObject({ puts: 300 });
-    expect(own.stats.syncs).toBeLessThanOrEqual(6);
-    await stage.onApplicationShutdown();
+    expect(own.stats.syncs).toBeLessThanOrEqual(12);
+  });
+
+  it('loses only those whose provider has no key, and those that cannot be sealed', async () => {
+    const outcomes = await stage.handle(
+      batch.map((received, index) => {
+        const { event } = received;
+        if (index === 70) return { ...received, event: { ...event, provider: 'unknown' } };
+        return index === 299
+          ? { ...received, event: { ...event, letter: { ...event.letter, documents: [] } } }
+          : received;
+      }),
+    );
+    expect(outcomes.flatMap(({ kind }, index) => (kind === 'publish' ? [] : [`${index} ${kind}`]))).toEqual([
+      '70 failed',
+      '299 failed',
+    ]);
   });
 });
 
