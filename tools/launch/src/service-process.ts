@@ -10,6 +10,11 @@ const HOST = fileURLToPath(new URL('../dist/host.js', import.meta.url));
 const WITH_PARENT = new URL('../../start/end-with-parent.mjs', import.meta.url).href;
 /** Of the heap's young space (`--max-semi-space-size`), for each service in the process: more costs memory, less makes the collector come more often. */
 const YOUNG_MB = 8;
+/**
+ * Of the heap's old space (`--max-old-space-size`). Below a limit of 2048 MB V8 13 lets a heap, and the buffers that hang on it, grow to twice what was
+ * alive at most, else to four times: a fifth less memory, at no cost that could be told from noise. In a container V8 knows how much there is.
+ */
+const OLD_MB = 2_000;
 /** glibc keeps what each thread of the crypto pool once needed; two arenas make that a fifth of the process less, at no cost seen. */
 const MEMORY = { MALLOC_ARENA_MAX: '2' };
 const READY_MS = 60_000;
@@ -54,8 +59,8 @@ export class ServiceProcess {
   /** Does not wait until it is ready. */
   start(): void {
     const wanted = this.services.map((name, index) => `${name}:${this.ports[index]}`).join(',');
-    const flags = [`--max-semi-space-size=${YOUNG_MB * this.services.length}`, `--import=${WITH_PARENT}`];
-    this.child = spawnSupervised(process.execPath, [...flags, HOST, wanted], {
+    const heap = [`--max-semi-space-size=${YOUNG_MB * this.services.length}`, `--max-old-space-size=${OLD_MB}`];
+    this.child = spawnSupervised(process.execPath, [...heap, `--import=${WITH_PARENT}`, HOST, wanted], {
       name: this.name,
       logFile: this.logFile,
       env: { ...MEMORY, ...process.env, ...this.settings },
