@@ -70,7 +70,8 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
       name: 'access-point',
       baseUrl: config.ACCESS_POINT_URL,
       timeoutMs: 30_000,
-      concurrency: 96,
+      // a provider that does not answer takes 128 at most (its lane), and leaves the rest to the others
+      concurrency: 192,
       maxResponseBytes: 32 * 1024 * 1024,
     });
     const accessPoint = new AccessPoint({

@@ -301,7 +301,7 @@ describe('a lane', () => {
     rooms.length = 0;
     dispatcher.wake();
     await once(told, 'claimed');
-    expect(rooms).toEqual([64]);
+    expect(rooms).toEqual([128]);
   });
 
   it('has no more large packages in memory than it bears, and lets the letters of others past them', async () => {
@@ -310,10 +310,10 @@ describe('a lane', () => {
     const read: (() => void)[] = [];
     whileReading(() => new Promise<void>((resolve) => read.push(resolve)));
     await once(told, 'claimed');
-    const large = Array.from({ length: 64 }, (_, index) => newEffect(`large-${index}`, SENDER, 50 * 1024 * 1024));
+    const large = Array.from({ length: 128 }, (_, index) => newEffect(`large-${index}`, SENDER, 50 * 1024 * 1024));
     claimable.push(...large);
     dispatcher.wake();
-    while (outcomes.length < 62) await once(told, 'recorded');
+    while (outcomes.length < 126) await once(told, 'recorded');
     expect(outcomes.every(({ state, reason, free }) => state === 'QUEUED' && reason === 'no-memory' && free)).toBe(
       true,
     );

@@ -2,18 +2,18 @@ import { describe, expect, it } from '@jest/globals';
 import { ProviderLane } from './provider-lane.js';
 
 describe('a provider lane', () => {
-  it('gives room for 64 at once', () => {
+  it('gives room for 128 at once', () => {
     const lane = new ProviderLane('digipost');
-    expect(lane.room(0)).toBe(64);
-    lane.inFlight = 60;
+    expect(lane.room(0)).toBe(128);
+    lane.inFlight = 124;
     expect(lane.room(0)).toBe(4);
   });
 
-  it('lets nobody overtake those that wait, and nobody in beside the 64', () => {
+  it('lets nobody overtake those that wait, and nobody in beside the 128', () => {
     const lane = new ProviderLane('digipost');
     expect(lane.take(0)).toBe(false);
     lane.queued = false;
-    expect(Array.from({ length: 65 }, () => lane.take(0)).indexOf(false)).toBe(64);
+    expect(Array.from({ length: 129 }, () => lane.take(0)).indexOf(false)).toBe(128);
     lane.inFlight = 0;
     expect(lane.take(0)).toBe(false);
   });
@@ -24,7 +24,7 @@ describe('a provider lane', () => {
     expect(lane.room(1_499)).toBe(0);
     expect(lane.room(1_500)).toBe(1);
     lane.up();
-    expect(lane.room(1_500)).toBe(64);
+    expect(lane.room(1_500)).toBe(128);
   });
 
   it('waits longer each time, half a minute at most, and as long as it was asked to, a minute at most', () => {
@@ -53,7 +53,7 @@ describe('a provider lane', () => {
     expect(lane.refusedOurs('lone', 500)).toBe(false);
     lane.took('other');
     expect(lane.refusedOurs('lone', 2_000)).toBe(true);
-    expect(lane.room(2_000)).toBe(64);
+    expect(lane.room(2_000)).toBe(128);
     // and nobody since: it may be everybody's again
     expect(lane.refusedOurs('lone', 2_000)).toBe(false);
     expect(lane.room(2_500)).toBe(1);
@@ -87,7 +87,7 @@ describe('a provider lane', () => {
 
   it('counts letters that failed together as one outage', () => {
     const lane = new ProviderLane('digipost');
-    for (let letter = 0; letter < 64; letter++) lane.down(0, 10);
+    for (let letter = 0; letter < 128; letter++) lane.down(0, 10);
     expect(lane.pausedFor(10)).toBe(500);
   });
 });

@@ -6,7 +6,7 @@
  *
  * Each provider has its own, so that one that is slow or away holds up nobody else.
  */
-const MOST_IN_FLIGHT = 64;
+const MOST_IN_FLIGHT = 128;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 /** Whatever is asked for (Retry-After): one letter a minute harms nobody, and an hour's post does not wait for a slip. */
