@@ -45,6 +45,8 @@ export class HttpClient {
     this.maxResponseBytes = options.maxResponseBytes ?? 10 * 1024 * 1024;
     this.agent = new Agent({
       connections: options.concurrency ?? 64,
+      // with HTTP/2 a hundred calls share a connection, and what happens to it
+      allowH2: false,
       connect: { timeout: CONNECT_TIMEOUT_MS },
       keepAliveTimeout: 30_000,
       pipelining: 1,
