@@ -55,7 +55,8 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
         name: 'maskinporten',
         baseUrl: config.MASKINPORTEN_ISSUER,
         timeoutMs: 5_000,
-        concurrency: 16,
+        // after an outage every letter of a claim may be another agency's, and need a token
+        concurrency: 32,
       }),
       ...(runtime.redis === undefined
         ? {}
@@ -70,7 +71,7 @@ export class DispatchStage implements OnApplicationBootstrap, OnApplicationShutd
       name: 'access-point',
       baseUrl: config.ACCESS_POINT_URL,
       timeoutMs: 30_000,
-      // a provider that does not answer takes 128 at most (its lane), and leaves the rest to the others
+      // a provider that does not answer takes its lane (128), and up to 32 that ask about its letters
       concurrency: 192,
       maxResponseBytes: 32 * 1024 * 1024,
     });

@@ -1,5 +1,5 @@
 /** Packages up to this size, in bytes, are not counted: with every lane full of them they take less than the larger ones may. */
-const SMALL_BYTES = 256 * 1024;
+const SMALL_BYTES = 128 * 1024;
 /** Of all the larger ones together, in bytes. Each is copied once more, into its message. */
 const BYTES_AT_ONCE = 64 * 1024 * 1024;
 const MOST_WAITING = 16;
