@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openPackage, packageDigest, TestAuthority, type SigningIdentity } from '@postgang/document-package';
-import { FilesystemStore, MasterKeys } from '@postgang/document-store';
+import { FilesystemStore, MasterKeys, StoreFull, type DocumentStore } from '@postgang/document-store';
+import { DependencyDown } from '@postgang/outside';
 import {
   conversationIdOf,
   decode,
@@ -277,12 +278,13 @@ describe('letters of one agency that cannot be sealed', () => {
 
 describe('a batch of 300 letters', () => {
   let own: FilesystemStore;
+  let runtime: Runtime;
   let stage: EncryptionStage;
   let batch: Received<'letter.routed.v1'>[];
 
   beforeAll(async () => {
     own = await FilesystemStore.open({ root: settings['DOCUMENT_STORE'] ?? '', keys: MasterKeys.parse(master) });
-    const runtime = { keys: letters.keys, clock: { now: () => new Date() } } as unknown as Runtime;
+    runtime = { keys: letters.keys, clock: { now: () => new Date() } } as unknown as Runtime;
     stage = new EncryptionStage(runtime, settings as unknown as EncryptionConfig, own);
     batch = await Promise.all(
       Array.from({ length: 300 }, async () => {
@@ -301,6 +303,22 @@ describe('a batch of 300 letters', () => {
     );
     expect(own.stats).toMatchObject({ puts: 300 });
     expect(own.stats.syncs).toBeLessThanOrEqual(12);
+  });
+
+  it('ends where the store fails, and nothing is on its way to the store then', async () => {
+    const putting = { now: 0, all: 0 };
+    const full: DocumentStore = {
+      get: (ref) => own.get(ref),
+      put: async (content: Uint8Array) => {
+        if (++putting.all === 40) throw new StoreFull(new Error('full'));
+        putting.now += 1;
+        return own.put(content).finally(() => (putting.now -= 1));
+      },
+    } as DocumentStore;
+    const failing = new EncryptionStage(runtime, settings as unknown as EncryptionConfig, full);
+    await expect(failing.handle(batch)).rejects.toBeInstanceOf(DependencyDown);
+    // the part of the 40th letter, and none after it
+    expect(putting).toEqual({ now: 0, all: 64 });
   });
 
   it('loses only those whose provider has no key, and those that cannot be sealed', async () => {
