@@ -65,7 +65,7 @@ export function encodeRecord({ offsetDelta = 0, timestampDelta = 0, key, value, 
 
 /**
  * As kafkajs gives it to its callers, but the values of headers are text, which they are by what we write there and read from there: as bytes they
- * were a sixth of what lives long enough to cost the collector. A header that comes more than once is a list of values.
+ * were up to a sixth of what lives long enough to cost the collector. A header that comes more than once is a list of values.
  */
 export function decodeRecord(decoder: Decoder, context: BatchContext = {}): object {
   const from = { bytes: decoder.buffer, at: decoder.offset };
