@@ -28,10 +28,10 @@ async function server(answer: (request: IncomingMessage, response: ServerRespons
 }
 
 /** Says what it likes, in bytes. */
-async function rawServer(answer: (socket: Socket) => void): Promise<number> {
+async function rawServer(answer: (socket: Socket, asked: Buffer) => void): Promise<number> {
   const tcp = createTcpServer((socket) => {
     socket.on('error', () => undefined);
-    socket.once('data', () => answer(socket));
+    socket.once('data', (asked: Buffer) => answer(socket, asked));
   });
   await once(tcp.listen(0, '127.0.0.1'), 'listening');
   closing.push(async () => void (await once(tcp.close(), 'close')));
@@ -45,6 +45,18 @@ const failure = (call: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('a call', () => {
+  // a hundred calls on one connection: then the number of connections bounds nothing, and a reset is a hundred letters'
+  it('over TLS is one of HTTP/1.1', async () => {
+    let hello = '';
+    const port = await rawServer((socket, asked) => {
+      hello = asked.toString('latin1');
+      socket.destroy();
+    });
+    const http = client(port, { baseUrl: `https://127.0.0.1:${port}` });
+    await expect(http.request({ method: 'GET', path: '/' })).rejects.toBeInstanceOf(HttpUnreachable);
+    expect([hello.includes('\x08http/1.1'), hello.includes('\x02h2')]).toEqual([true, false]);
+  });
+
   it('brings method, path, query, headers, trace and body over, and the whole answer back', async () => {
     const seen: unknown[] = [];
     const port = await server((request, response) => {
